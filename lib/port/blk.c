@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "port/blk.h"
+
+static bool inside(const struct lb_blk *b, uint64_t offset, size_t len)
+{
+	return offset <= b->size_bytes && len <= b->size_bytes - offset;
+}
+
+int lb_blk_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	return inside(b, offset, len) ? b->ops->read(b, offset, buf, len) : -LB_E_INVALID;
+}
+
+int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	return inside(b, offset, len) ? b->ops->read_medium(b, offset, buf, len) : -LB_E_INVALID;
+}
+
+int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
+{
+	if (b->read_only)
+		return -LB_E_READ_ONLY;
+	return inside(b, offset, len) ? b->ops->write(b, offset, buf, len) : -LB_E_INVALID;
+}
+
+int lb_blk_flush(struct lb_blk *b)
+{
+	return b->ops->flush(b);
+}
+
+void lb_blk_close(struct lb_blk *b)
+{
+	if (b)
+		b->ops->close(b);
+}

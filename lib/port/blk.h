@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A byte-addressed storage region: a slot, the state region, the boot
+ * environment. Everything that changes storage goes through write, flush and
+ * discard, so that the simulator can cut the power at each of them.
+ */
+#ifndef LB_PORT_BLK_H
+#define LB_PORT_BLK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct lb_blk;
+
+/*
+ * All return 0 or a negative LB_E_*; none keeps @buf. Offsets and lengths are
+ * bytes and lie inside the region: lb_blk_*() check that before they call.
+ */
+struct lb_blk_ops {
+	/* what the system would return, possibly from a cache */
+	int (*read)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
+	/* what the medium holds: never answered from a cache of this or a lower layer */
+	int (*read_medium)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
+	/* durable only after flush; a cut may keep, lose or tear it, and reorder it */
+	int (*write)(struct lb_blk *b, uint64_t offset, const void *buf, size_t len);
+	/* returns once every earlier write is durable */
+	int (*flush)(struct lb_blk *b);
+	/* frees what open allocated; never flushes */
+	void (*close)(struct lb_blk *b);
+};
+
+struct lb_blk {
+	const struct lb_blk_ops *ops; /* borrowed, static */
+	uint64_t size_bytes;
+	bool read_only;
+	char name[32]; /* for messages: "root", "state" */
+};
+
+/*
+ * The checked calls that everybody uses. -LB_E_INVALID when the range is not
+ * inside the region (nothing is done), -LB_E_READ_ONLY, else what the port says.
+ */
+int lb_blk_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
+int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
+int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len) LB_MUST_CHECK;
+int lb_blk_flush(struct lb_blk *b) LB_MUST_CHECK;
+
+/* NULL is fine. */
+void lb_blk_close(struct lb_blk *b);
+
+#endif
