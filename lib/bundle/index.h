@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The chunk table of one image. It is kept in memory as it is stored (40 bytes
+ * an entry, at most 2.5 MiB): offsets are running sums, so a cursor walks it.
+ * Spec: docs/SPEC.md, "Index".
+ */
+#ifndef LB_BUNDLE_INDEX_H
+#define LB_BUNDLE_INDEX_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "bundle/manifest.h"
+
+#define LB_INDEX_HEADER_BYTES 32
+#define LB_INDEX_ENTRY_BYTES 40
+#define LB_INDEX_CHUNKS_MAX 65536u
+#define LB_INDEX_MAX_BYTES (LB_INDEX_HEADER_BYTES + LB_INDEX_CHUNKS_MAX * LB_INDEX_ENTRY_BYTES)
+#define LB_CHUNK_MAX_BYTES (1024u * 1024u)	 /* data and duplicate chunks */
+#define LB_ZERO_MAX_BYTES 0xffffffu		 /* zero chunks: the field's limit */
+#define LB_STORED_MAX_BYTES (LB_CHUNK_MAX_BYTES + 8192u)
+
+enum lb_chunk_type { LB_CHUNK_DATA, LB_CHUNK_ZERO, LB_CHUNK_DUPLICATE };
+
+/* One chunk with the running sums worked out. */
+struct lb_chunk {
+	enum lb_chunk_type type;
+	uint32_t number;
+	uint32_t length;	/* bytes of the image */
+	uint32_t stored_length; /* bytes of the payload; 0 unless data */
+	uint32_t original;	/* duplicate: number of the data chunk that it repeats */
+	uint64_t offset;	/* in the image */
+	uint64_t stored_offset; /* in the payload */
+	const uint8_t *sha256;	/* borrowed from the index; zero chunks: undefined */
+};
+
+struct lb_index {
+	uint8_t *bytes; /* owned */
+	size_t bytes_len;
+	uint32_t chunk_count;
+	uint32_t longest_chunk;	 /* of data and duplicate chunks, bytes */
+	uint32_t longest_stored; /* bytes */
+	uint64_t image_bytes, payload_bytes;
+};
+
+/**
+ * lb_index_parse() - check a whole index and take it over
+ * @bytes: from malloc; owned by @ret on success, still the caller's on failure
+ *
+ * Checks every entry once: lengths in bounds, a duplicate names an earlier data
+ * chunk of the same length and digest, sums equal @image's sizes.
+ * The digest of @bytes must have been compared with the manifest before.
+ *
+ * Return: 0, -LB_E_FORMAT, -LB_E_TOO_BIG.
+ */
+int lb_index_parse(uint8_t *bytes, size_t len, const struct lb_image *image,
+		   struct lb_index *ret, struct lb_error *err) LB_MUST_CHECK;
+void lb_index_free(struct lb_index *idx);
+
+/*
+ * Walk in order: start with a zeroed struct lb_chunk_cursor; false at the end.
+ * for (struct lb_chunk_cursor c = {0}; lb_index_next(idx, &c, &chunk); )
+ */
+struct lb_chunk_cursor {
+	uint32_t next;
+	uint64_t offset, stored_offset;
+};
+
+_Bool lb_index_next(const struct lb_index *idx, struct lb_chunk_cursor *cursor,
+		    struct lb_chunk *ret);
+
+#endif

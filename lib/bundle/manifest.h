@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * manifest.json of a bundle: what it is for and what it contains. Parsed only
+ * after its signature was checked. Spec: docs/SPEC.md, "Manifest".
+ */
+#ifndef LB_BUNDLE_MANIFEST_H
+#define LB_BUNDLE_MANIFEST_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+
+#define LB_MANIFEST_MAX_BYTES (64 * 1024)
+#define LB_MANIFEST_FORMAT 1
+#define LB_NAME_MAX 31	   /* image, target, product and hardware names: [a-z0-9._-] */
+#define LB_VERSION_MAX 63  /* printable text for people */
+#define LB_IMAGES_MAX 16
+#define LB_HARDWARE_MAX 32
+
+enum lb_image_kind { LB_KIND_RAW, LB_KIND_FIT, LB_KIND_UBI, LB_KIND_FILE, LB_KIND_RECOVERY };
+enum lb_encoding { LB_ENC_NONE, LB_ENC_ZSTD_FRAMES };
+
+/* A tar member that the manifest vouches for. */
+struct lb_member {
+	uint64_t size_bytes;
+	uint8_t sha256[LB_SHA256_BYTES];
+	char name[LB_NAME_MAX + 5]; /* image name with .idx or .zst */
+};
+
+struct lb_image {
+	char name[LB_NAME_MAX + 1];
+	char target[LB_NAME_MAX + 1]; /* slot */
+	enum lb_image_kind kind;
+	enum lb_encoding encoding;
+	uint64_t size_bytes;
+	uint8_t sha256[LB_SHA256_BYTES]; /* of the whole decoded image */
+	struct lb_member index, payload;
+};
+
+struct lb_manifest {
+	uint32_t format;
+	uint32_t min_recovery; /* smallest recovery release that can install it */
+	uint64_t release;      /* monotonic */
+	uint64_t min_release;  /* becomes the floor once confirmed */
+	int64_t created_s;     /* since 1970 */
+	char product[LB_NAME_MAX + 1];
+	char version[LB_VERSION_MAX + 1];
+	char hardware[LB_HARDWARE_MAX][LB_NAME_MAX + 1];
+	uint32_t hardware_count;
+	uint32_t image_count;
+	struct lb_image images[LB_IMAGES_MAX];
+};
+
+/**
+ * lb_manifest_parse() - bytes to struct, every bound checked
+ * @text: manifest.json; only bytes whose signature was verified belong here
+ * @ret: about 8 KiB; untouched on failure
+ *
+ * Allocates temporarily, at most a small multiple of @len.
+ *
+ * Return: 0, or -LB_E_FORMAT, -LB_E_TOO_BIG (a stated bound), -LB_E_CRITICAL (a
+ * name listed in "critical" is not known here, or "format" is newer), -LB_E_NOMEM.
+ */
+int lb_manifest_parse(const void *text, size_t len, struct lb_manifest *ret,
+		      struct lb_error *err) LB_MUST_CHECK;
+
+/* Names as in the manifest: "raw", "fit", ... NULL for none. */
+const char *lb_image_kind_name(enum lb_image_kind kind);
+const char *lb_encoding_name(enum lb_encoding encoding);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LB_LINUX_SOURCE_FILE_H
+#define LB_LINUX_SOURCE_FILE_H
+
+#include "port/source.h"
+
+/**
+ * lb_source_file_open() - a bundle in a file, or "-" for standard input
+ *
+ * A pipe or standard input that cannot seek is sequential. A file that vanishes
+ * (stick pulled) gives -LB_E_AGAIN from read and the path is opened again at the
+ * next seek. Return: 0; -LB_E_NOT_FOUND, -LB_E_IO, -LB_E_NOMEM.
+ */
+int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;
+
+#endif
