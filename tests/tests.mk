@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Test tiers, quickest first; `make check` runs them all.
+
+-include $(wildcard tests/*/*.mk)
+
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+$(foreach t,$(UNIT),$(call program,$(t),tests/unit/$(t).c,asan,-lcmocka))
+
+## unit-test     cmocka tests of lib/ under AddressSanitizer and UBSan
+.PHONY: unit-test
+unit-test: $(UNIT:%=$(B)/asan/bin/%)
+	@set -e; for t in $(UNIT); do echo "  TEST    $$t"; \
+	  ASAN_OPTIONS=detect_leaks=1 $(B)/asan/bin/$$t >$(B)/asan/$$t.log 2>&1 || \
+	  { cat $(B)/asan/$$t.log; exit 1; }; done; echo "unit: $(words $(UNIT)) programs passed"
