@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "flow/handover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bundle/manifest.h"
+
+int lb_handover_open_log(struct lb_log *log, struct lb_blk *blk, bool *ret_lost,
+			 struct lb_error *err)
+{
+	int r = lb_log_open(log, blk, err);
+
+	*ret_lost = r == -LB_E_STATE;
+	return r == -LB_E_STATE ? lb_log_format(log, blk, err) : r;
+}
+
+/* A log without a state record is that of a device that never was updated. */
+static int load_state(struct lb_log *log, struct lb_state *ret, struct lb_error *err)
+{
+	int r = lb_state_load(log, ret, err);
+
+	if (r != -LB_E_NOT_FOUND)
+		return r;
+	memset(ret, 0, sizeof(*ret));
+	ret->name = LB_STATE_CONFIRMED;
+	return 0;
+}
+
+/* Moves the state record by @event; @s holds the old state and gets the new one. */
+static int move(struct lb_log *log, struct lb_state *s, enum lb_event event, struct lb_error *err)
+{
+	struct lb_state before;
+	int next = lb_machine_next(s->name, event);
+
+	if (next < 0)
+		return lb_error_set(err, LB_E_INVALID, "\"%s\" cannot happen in state \"%s\"",
+				    lb_event_text(event), lb_state_text(s->name));
+	s->name = (enum lb_state_name)next;
+	if (!lb_state_load(log, &before, NULL) && before.name == s->name &&
+	    before.release == s->release && !memcmp(before.manifest, s->manifest, LB_SHA256_BYTES))
+		return 0; /* nothing changes: spare the medium */
+	return lb_state_save(log, s, err);
+}
+
+int lb_handover_stage(struct lb_device_state *d, const struct lb_request *request,
+		      const struct lb_network *network, struct lb_error *err)
+{
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (r)
+		return r;
+	if (lb_machine_next(s.name, LB_EV_STAGED) < 0)
+		return lb_error_set(err, LB_E_BUSY, "nothing can be staged in state \"%s\"",
+				    lb_state_text(s.name));
+	if (network) {
+		r = lb_network_save(d->log, network, err);
+		if (r)
+			return r;
+	}
+	r = lb_request_save(d->log, request, err);
+	if (r)
+		return r;
+	s.release = request->release;
+	memcpy(s.manifest, request->manifest, sizeof(s.manifest));
+	r = move(d->log, &s, LB_EV_STAGED, err);
+	return r ? r : lb_boot_set_recovery(d->boot, err);
+}
+
+int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
+{
+	struct lb_request request = { .recovery_only = true };
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (r)
+		return r;
+	if (s.name != LB_STATE_CONFIRMED && s.name != LB_STATE_TRIAL)
+		return lb_error_set(err, LB_E_BUSY, "state \"%s\" already leads to recovery",
+				    lb_state_text(s.name));
+	r = lb_request_save(d->log, &request, err);
+	return r ? r : lb_boot_set_recovery(d->boot, err);
+}
+
+int lb_handover_return(struct lb_device_state *d, const struct lb_result *result,
+		       struct lb_error *err)
+{
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (!r && result)
+		r = lb_result_save(d->log, result, err);
+	if (r)
+		return r;
+	if (s.name == LB_STATE_TRIAL) { /* a person looked in: main goes on with its trial */
+		r = lb_request_drop(d->log, err);
+		return r ? r : lb_boot_set_main(d->boot, true, err);
+	}
+	if (s.name == LB_STATE_REQUESTED) {
+		s.release = 0;
+		memset(s.manifest, 0, sizeof(s.manifest));
+	}
+	r = move(d->log, &s, LB_EV_RETURNED, err);
+	if (!r)
+		r = lb_request_drop(d->log, err);
+	return r ? r : lb_boot_set_main(d->boot, false, err);
+}
+
+int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
+			      const uint8_t manifest[LB_SHA256_BYTES], struct lb_error *err)
+{
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (r)
+		return r;
+	/* a stick or the web page may have begun it: the flag must say recovery first */
+	r = lb_boot_set_recovery(d->boot, err);
+	if (r)
+		return r;
+	s.release = release;
+	memcpy(s.manifest, manifest, sizeof(s.manifest));
+	return move(d->log, &s, LB_EV_FIRST_WRITE, err);
+}
+
+int lb_handover_finish(struct lb_device_state *d, const struct lb_release *installed,
+		       const struct lb_result *result, struct lb_error *err)
+{
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (r)
+		return r;
+	r = lb_release_save(d->log, LB_REC_INSTALLED, installed, err);
+	if (!r)
+		r = lb_result_save(d->log, result, err);
+	if (r)
+		return r;
+	s.release = installed->release;
+	lb_sha256(installed->manifest, installed->manifest_len, s.manifest);
+	r = move(d->log, &s, LB_EV_INSTALLED, err);
+	return r ? r : lb_boot_set_main(d->boot, true, err);
+}
+
+static bool same_manifest(const struct lb_release *a, const struct lb_release *b)
+{
+	return a->manifest_len == b->manifest_len &&
+	       !memcmp(a->manifest, b->manifest, a->manifest_len);
+}
+
+/* The floor and the clock never go back. */
+static int raise_floors(struct lb_log *log, const struct lb_release *confirmed,
+			struct lb_error *err)
+{
+	struct lb_manifest m;
+	uint64_t floor = 0;
+	int64_t clock = 0;
+	int r = lb_manifest_parse(confirmed->manifest, confirmed->manifest_len, &m, err);
+
+	if (!r)
+		r = lb_floor_load(log, &floor, err);
+	if (!r && m.min_release > floor)
+		r = lb_floor_save(log, m.min_release, err);
+	if (!r)
+		r = lb_clock_floor_load(log, &clock, err);
+	if (!r && m.created_s > clock)
+		r = lb_clock_floor_save(log, m.created_s, err);
+	return r;
+}
+
+/*
+ * installed -> confirmed -> previous. A cut after the confirmed record was
+ * written is recognised by its manifest: previous must not become the same.
+ */
+static int rotate_releases(struct lb_log *log, struct lb_error *err)
+{
+	struct lb_release installed = { 0 }, confirmed = { 0 };
+	int have, r = lb_release_load(log, LB_REC_INSTALLED, &installed, err);
+
+	if (r == -LB_E_NOT_FOUND)
+		return 0; /* a trial without a record: nothing to remember */
+	if (r)
+		return r;
+	have = lb_release_load(log, LB_REC_CONFIRMED, &confirmed, err);
+	if (have && have != -LB_E_NOT_FOUND) {
+		r = have;
+		goto out;
+	}
+	if (have || !same_manifest(&installed, &confirmed)) {
+		if (!have)
+			r = lb_release_save(log, LB_REC_PREVIOUS, &confirmed, err);
+		if (!r)
+			r = lb_release_save(log, LB_REC_CONFIRMED, &installed, err);
+	}
+	if (!r)
+		r = raise_floors(log, &installed, err);
+out:
+	lb_release_free(&installed);
+	lb_release_free(&confirmed);
+	return r;
+}
+
+int lb_handover_confirm(struct lb_device_state *d, struct lb_error *err)
+{
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (r)
+		return r;
+	if (lb_machine_next(s.name, LB_EV_CONFIRMED) < 0)
+		return lb_error_set(err, LB_E_INVALID, "state \"%s\" cannot be confirmed",
+				    lb_state_text(s.name));
+	if (s.name == LB_STATE_TRIAL) {
+		r = rotate_releases(d->log, err);
+		if (!r)
+			r = lb_request_drop(d->log, err);
+		if (!r)
+			r = move(d->log, &s, LB_EV_CONFIRMED, err);
+		if (r)
+			return r;
+	}
+	return lb_boot_main_healthy(d->boot, true, err);
+}
+
+/* What reconcile found out of step; the sentence goes to the agent's log. */
+static int withdraw(struct lb_device_state *d, struct lb_state *s, struct lb_error *err)
+{
+	int r;
+
+	s->release = 0;
+	memset(s->manifest, 0, sizeof(s->manifest));
+	r = move(d->log, s, LB_EV_RETURNED, err);
+	return r ? r : lb_request_drop(d->log, err);
+}
+
+int lb_handover_reconcile_main(struct lb_device_state *d, char *ret_note, size_t note_size,
+			       struct lb_error *err)
+{
+	struct lb_boot_status boot;
+	struct lb_state s;
+	const char *note = "";
+	int r = load_state(d->log, &s, err);
+
+	if (r)
+		return r;
+	lb_boot_read(d->boot, &boot);
+	if (s.name == LB_STATE_REQUESTED && boot.target == LB_BOOT_MAIN) {
+		note = "a request was staged only in part before the power was cut: withdrawn";
+		r = withdraw(d, &s, err);
+	} else if (s.name == LB_STATE_TRIAL && boot.target == LB_BOOT_MAIN && !boot.trial) {
+		note = "the boot environment did not know of the trial: told again";
+		r = lb_boot_set_main(d->boot, true, err);
+	} else if (s.name == LB_STATE_CONFIRMED && boot.target == LB_BOOT_MAIN && boot.trial) {
+		note = "the release was confirmed but the boot environment not told: told again";
+		r = lb_boot_main_healthy(d->boot, true, err);
+	}
+	if (!r && ret_note)
+		snprintf(ret_note, note_size, "%s", note);
+	return r;
+}
