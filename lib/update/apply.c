@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Fetching and writing what is missing. Order: verify, write, flush; never another one. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "update/internal.h"
+
+static int slot_error(struct lb_error *err, int r, const struct lb_update_image *im,
+		      const char *what, uint64_t offset)
+{
+	return lb_error_set(err, -r, "slot %s: %s at byte %llu of %llu failed", im->blk->name,
+			    what, (unsigned long long)offset,
+			    (unsigned long long)im->image->size_bytes);
+}
+
+static int flush_all(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
+{
+	int r = lb_blk_flush(im->blk);
+
+	if (r)
+		return slot_error(err, r, im, "flush", 0);
+	u->unflushed_bytes = 0;
+	u->flushed_at_ms = lb_clock_ms(u->clock);
+	u->counters.durable_bytes = u->counters.done_bytes;
+	lb_update_tell(u, "write", im);
+	return 0;
+}
+
+/* Makes room for @length more unflushed bytes. */
+static int flush_if_due(struct lb_update *u, struct lb_update_image *im, uint32_t length,
+			struct lb_error *err)
+{
+	bool due = u->unflushed_bytes + length > LB_FLUSH_BYTES ||
+		   lb_clock_ms(u->clock) - u->flushed_at_ms >= LB_FLUSH_MS;
+
+	return due && u->unflushed_bytes ? flush_all(u, im, err) : 0;
+}
+
+static int begin_writing(struct lb_update *u, struct lb_error *err)
+{
+	int r;
+
+	if (u->writing)
+		return 0;
+	if (u->obs && u->obs->before_first_write) {
+		r = u->obs->before_first_write(u->obs->ctx, err);
+		if (r)
+			return r;
+	}
+	u->flushed_at_ms = lb_clock_ms(u->clock);
+	u->writing = true;
+	return 0;
+}
+
+static int write_bytes(struct lb_update *u, struct lb_update_image *im, uint64_t offset,
+		       const uint8_t *data, uint32_t length, struct lb_error *err)
+{
+	int r = flush_if_due(u, im, length, err);
+
+	if (r)
+		return r;
+	r = lb_blk_write(im->blk, offset, data, length);
+	if (r)
+		return slot_error(err, r, im, "write", offset);
+	u->unflushed_bytes += length;
+	u->counters.written_bytes += length;
+	return 0;
+}
+
+static int write_zeros(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		       struct lb_error *err)
+{
+	uint32_t at = 0;
+
+	memset(u->chunk_buf, 0, u->chunk_buf_len);
+	while (at < c->length) {
+		uint32_t left = c->length - at;
+		uint32_t n = left < u->chunk_buf_len ? left : (uint32_t)u->chunk_buf_len;
+		int r = write_bytes(u, im, c->offset + at, u->chunk_buf, n, err);
+
+		if (r)
+			return r;
+		at += n;
+	}
+	return 0;
+}
+
+/* Bytes of the payload from @first on that are wanted without a gap: one range request. */
+static uint64_t run_length(const struct lb_update_image *im, const struct lb_chunk *first)
+{
+	struct lb_chunk_cursor at = im->marks[first->number / LB_INDEX_MARK];
+	uint64_t length = 0;
+	struct lb_chunk c;
+
+	while (lb_index_next(&im->index, &at, &c)) {
+		if (c.number < first->number || c.type != LB_CHUNK_DATA)
+			continue;
+		if (lb_chunk_is_right(im, c.number))
+			break;
+		length += c.stored_length;
+	}
+	return length;
+}
+
+static int position_source(struct lb_update *u, const struct lb_update_image *im,
+			   const struct lb_chunk *c, struct lb_error *err)
+{
+	uint64_t at = im->payload_offset + c->stored_offset, length;
+	int r;
+
+	if (u->src_pos == at && at + c->stored_length <= u->src_end)
+		return 0;
+	length = run_length(im, c);
+	r = lb_source_seek(u->src, at, length, err);
+	if (r)
+		return r;
+	u->src_pos = at;
+	u->src_end = at + length;
+	u->counters.ranges++;
+	return 0;
+}
+
+/* Data chunk @c into u->chunk_buf, digest checked. */
+static int fetch_chunk(struct lb_update *u, const struct lb_update_image *im,
+		       const struct lb_chunk *c, struct lb_error *err)
+{
+	int r = position_source(u, im, c, err);
+
+	if (!r)
+		r = lb_source_read_full(u->src, u->stored_buf, c->stored_length, err);
+	if (r) {
+		u->src_end = 0; /* seek again before the next read */
+		return r;
+	}
+	u->src_pos += c->stored_length;
+	u->counters.fetched_bytes += c->stored_length;
+	r = lb_chunk_decode(u->dctx, im->image->encoding, c, u->stored_buf, u->chunk_buf);
+	if (r) {
+		u->src_end = 0;
+		return lb_error_set(err, -r, "image %s: chunk %u (bytes %llu to %llu) is not what was signed",
+				    im->image->name, c->number, (unsigned long long)c->offset,
+				    (unsigned long long)(c->offset + c->length));
+	}
+	return 0;
+}
+
+/* A chunk that the image holds twice is copied on the device; if that fails it is fetched. */
+static int obtain_duplicate(struct lb_update *u, struct lb_update_image *im,
+			    const struct lb_chunk *c, struct lb_error *err)
+{
+	struct lb_chunk original;
+
+	lb_chunk_at(im, c->original, &original);
+	if (lb_chunk_is_right(im, original.number) &&
+	    lb_chunk_matches(u, im, &original, lb_blk_read) == 1)
+		return 0;
+	return fetch_chunk(u, im, &original, err);
+}
+
+static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		       struct lb_error *err)
+{
+	int r = 0;
+
+	if (c->type == LB_CHUNK_DATA)
+		r = fetch_chunk(u, im, c, err);
+	else if (c->type == LB_CHUNK_DUPLICATE)
+		r = obtain_duplicate(u, im, c, err);
+	if (!r)
+		r = begin_writing(u, err);
+	if (r)
+		return r;
+	if (c->type == LB_CHUNK_ZERO)
+		r = write_zeros(u, im, c, err);
+	else
+		r = write_bytes(u, im, c->offset, u->chunk_buf, c->length, err);
+	if (r)
+		return r;
+	lb_chunk_mark(im, c->number, true);
+	u->counters.done_bytes += c->length;
+	return 0;
+}
+
+static int apply_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
+{
+	struct lb_chunk_cursor at = { 0 };
+	struct lb_chunk c;
+
+	while (lb_index_next(&im->index, &at, &c)) {
+		int r;
+
+		if (lb_chunk_is_right(im, c.number))
+			continue;
+		r = apply_chunk(u, im, &c, err);
+		if (r)
+			return r;
+	}
+	/* read-back and the bound on unflushed bytes count per slot: leave none behind */
+	return u->unflushed_bytes ? flush_all(u, im, err) : 0;
+}
+
+/*
+ * The first chunk that has to be fetched comes first, wherever it lies: nothing
+ * is written before the source has shown that it delivers what was signed.
+ */
+static int apply_first_fetch(struct lb_update *u, struct lb_error *err)
+{
+	for (uint32_t i = 0; i < u->image_count; i++) {
+		struct lb_update_image *im = &u->images[i];
+		struct lb_chunk_cursor at = { 0 };
+		struct lb_chunk c;
+
+		while (lb_index_next(&im->index, &at, &c)) {
+			int r;
+
+			if (c.type != LB_CHUNK_DATA || lb_chunk_is_right(im, c.number))
+				continue;
+			r = apply_chunk(u, im, &c, err);
+			return r ? r : flush_all(u, im, err);
+		}
+	}
+	return 0;
+}
+
+int lb_update_apply(struct lb_update *u, struct lb_error *err)
+{
+	int r;
+
+	u->src_end = 0; /* the source may be another one than before */
+	r = u->writing ? 0 : apply_first_fetch(u, err);
+	for (uint32_t i = 0; !r && i < u->image_count; i++)
+		r = apply_image(u, &u->images[i], err);
+	return r;
+}

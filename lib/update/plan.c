@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Loading the indexes, and finding out what is in place already. */
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "base/bytes.h"
+#include "update/internal.h"
+
+#define CHUNK_BUF_MIN (64u * LB_KIB)
+
+static int load_image(struct lb_update *u, const struct lb_manifest *m,
+		      const struct lb_bundle_layout *layout, uint32_t n, struct lb_error *err)
+{
+	struct lb_update_image *im = &u->images[n];
+	struct lb_chunk_cursor at = { 0 };
+	struct lb_chunk c;
+	uint32_t count;
+	int r = lb_bundle_read_index(u->src, m, layout, n, &im->index, err);
+
+	if (r)
+		return r;
+	count = im->index.chunk_count;
+	im->payload_offset = layout->payload_offset[n];
+	im->right = calloc(1, count / 8 + 1);
+	im->marks = malloc((count / LB_INDEX_MARK + 1) * sizeof(*im->marks));
+	if (!im->right || !im->marks)
+		return lb_error_set(err, LB_E_NOMEM, "no memory for %u chunks of image %s", count,
+				    im->image->name);
+	do {
+		if (at.next % LB_INDEX_MARK == 0)
+			im->marks[at.next / LB_INDEX_MARK] = at;
+	} while (lb_index_next(&im->index, &at, &c));
+	return 0;
+}
+
+static int alloc_buffers(struct lb_update *u, struct lb_error *err)
+{
+	uint32_t chunk = CHUNK_BUF_MIN, stored = 1;
+
+	for (uint32_t i = 0; i < u->image_count; i++) {
+		const struct lb_index *idx = &u->images[i].index;
+
+		if (idx->longest_chunk > chunk)
+			chunk = idx->longest_chunk;
+		if (idx->longest_stored > stored)
+			stored = idx->longest_stored;
+	}
+	u->chunk_buf_len = chunk;
+	u->chunk_buf = malloc(chunk);
+	u->stored_buf = malloc(stored);
+	u->dctx = ZSTD_createDCtx();
+	if (!u->chunk_buf || !u->stored_buf || !u->dctx)
+		return lb_error_set(err, LB_E_NOMEM, "no memory for chunks of %u bytes", chunk);
+	return 0;
+}
+
+int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
+		   const struct lb_bundle_layout *layout, struct lb_blk *const *slots,
+		   struct lb_source *src, struct lb_clock *clock,
+		   const struct lb_update_observer *obs, struct lb_error *err)
+{
+	memset(u, 0, sizeof(*u));
+	u->src = src;
+	u->clock = clock;
+	u->obs = obs;
+	u->image_count = m->image_count;
+	for (uint32_t i = 0; i < m->image_count; i++) {
+		u->images[i].image = &m->images[i];
+		u->images[i].blk = slots[i];
+	}
+	for (uint32_t i = 0; i < m->image_count; i++) {
+		int r = load_image(u, m, layout, i, err);
+
+		if (r)
+			return r;
+	}
+	return alloc_buffers(u, err);
+}
+
+void lb_update_free(struct lb_update *u)
+{
+	for (uint32_t i = 0; i < u->image_count; i++) {
+		lb_index_free(&u->images[i].index);
+		free(u->images[i].right);
+		free(u->images[i].marks);
+	}
+	ZSTD_freeDCtx(u->dctx);
+	free(u->chunk_buf);
+	free(u->stored_buf);
+	memset(u, 0, sizeof(*u));
+}
+
+void lb_chunk_at(const struct lb_update_image *im, uint32_t number, struct lb_chunk *ret)
+{
+	struct lb_chunk_cursor at = im->marks[number / LB_INDEX_MARK];
+
+	while (lb_index_next(&im->index, &at, ret) && ret->number != number)
+		;
+}
+
+void lb_update_tell(struct lb_update *u, const char *step, const struct lb_update_image *im)
+{
+	if (u->obs && u->obs->progress)
+		u->obs->progress(u->obs->ctx, step, im ? im->image->name : "", &u->counters);
+}
+
+static int zeros_match(struct lb_update *u, struct lb_blk *blk, const struct lb_chunk *c,
+		       lb_blk_reader *reader)
+{
+	uint32_t at = 0;
+
+	while (at < c->length) {
+		size_t n = c->length - at < u->chunk_buf_len ? c->length - at : u->chunk_buf_len;
+		int r = reader(blk, c->offset + at, u->chunk_buf, n);
+
+		if (r)
+			return r;
+		if (!lb_bytes_all_zero(u->chunk_buf, n))
+			return 0;
+		at += (uint32_t)n;
+	}
+	return 1;
+}
+
+int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		     lb_blk_reader *reader)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+	int r;
+
+	if (c->type == LB_CHUNK_ZERO)
+		return zeros_match(u, im->blk, c, reader);
+	r = reader(im->blk, c->offset, u->chunk_buf, c->length);
+	if (r)
+		return r;
+	lb_sha256(u->chunk_buf, c->length, digest);
+	return !memcmp(digest, c->sha256, sizeof(digest));
+}
+
+/* Adds chunk @c to what has to be done, or to what is done. */
+static void count_chunk(struct lb_update_counters *t, const struct lb_chunk *c, bool right)
+{
+	t->chunks++;
+	t->total_bytes += c->length;
+	if (right) {
+		t->chunks_skipped++;
+		t->skip_bytes += c->length;
+		t->done_bytes += c->length;
+		t->durable_bytes += c->length;
+		return;
+	}
+	t->write_bytes += c->length;
+	t->fetch_bytes += c->stored_length;
+}
+
+int lb_update_plan(struct lb_update *u, struct lb_error *err)
+{
+	uint64_t told = 0;
+
+	memset(&u->counters, 0, sizeof(u->counters));
+	for (uint32_t i = 0; i < u->image_count; i++) {
+		struct lb_update_image *im = &u->images[i];
+		struct lb_chunk_cursor at = { 0 };
+		struct lb_chunk c;
+
+		while (lb_index_next(&im->index, &at, &c)) {
+			int r = lb_chunk_matches(u, im, &c, lb_blk_read);
+
+			if (r < 0)
+				return lb_error_set(err, -r,
+						    "slot %s cannot be read at byte %llu",
+						    im->blk->name, (unsigned long long)c.offset);
+			lb_chunk_mark(im, c.number, r);
+			count_chunk(&u->counters, &c, r);
+			if (u->counters.total_bytes - told >= 4 * LB_MIB) {
+				told = u->counters.total_bytes;
+				lb_update_tell(u, "plan", im);
+			}
+		}
+	}
+	lb_update_tell(u, "planned", NULL);
+	return 0;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the medium holds, and nothing else, decides whether main may boot. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "update/internal.h"
+
+#define WHOLE_BUF_BYTES (256u * LB_KIB)
+
+int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *err)
+{
+	uint64_t checked = 0, told = 0;
+	uint32_t bad = 0;
+
+	for (uint32_t i = 0; i < u->image_count; i++) {
+		struct lb_update_image *im = &u->images[i];
+		struct lb_chunk_cursor at = { 0 };
+		struct lb_chunk c;
+
+		while (lb_index_next(&im->index, &at, &c)) {
+			int r = lb_chunk_matches(u, im, &c, lb_blk_read_medium);
+
+			if (r < 0)
+				return lb_error_set(err, -r,
+						    "slot %s cannot be read back at byte %llu",
+						    im->blk->name, (unsigned long long)c.offset);
+			if (!r) {
+				bad++;
+				if (lb_chunk_is_right(im, c.number))
+					u->counters.done_bytes -= c.length;
+				lb_chunk_mark(im, c.number, false);
+			}
+			checked += c.length;
+			u->counters.durable_bytes = checked;
+			if (checked - told >= 4 * LB_MIB) {
+				told = checked;
+				lb_update_tell(u, "verify", im);
+			}
+		}
+	}
+	u->counters.durable_bytes = u->counters.done_bytes;
+	*ret_bad = bad;
+	return 0;
+}
+
+int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image, struct lb_error *err)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+	struct lb_sha256 sha;
+	uint8_t *buf;
+	uint64_t at = 0;
+	int r = 0;
+
+	if (image->size_bytes > blk->size_bytes)
+		return lb_error_set(err, LB_E_TOO_BIG, "image %s has %llu bytes, slot %s %llu",
+				    image->name, (unsigned long long)image->size_bytes, blk->name,
+				    (unsigned long long)blk->size_bytes);
+	buf = malloc(WHOLE_BUF_BYTES);
+	if (!buf)
+		return lb_error_set(err, LB_E_NOMEM, "no memory to read slot %s", blk->name);
+	lb_sha256_start(&sha);
+	while (!r && at < image->size_bytes) {
+		uint64_t left = image->size_bytes - at;
+		size_t n = left < WHOLE_BUF_BYTES ? (size_t)left : WHOLE_BUF_BYTES;
+
+		r = lb_blk_read_medium(blk, at, buf, n);
+		lb_sha256_update(&sha, buf, n);
+		at += n;
+	}
+	lb_sha256_finish(&sha, digest);
+	free(buf);
+	if (r)
+		return lb_error_set(err, -r, "slot %s cannot be read back", blk->name);
+	return !memcmp(digest, image->sha256, sizeof(digest));
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: bring every slot to what a trusted manifest says, in place, from
+ * any source, with the slot as its own journal.
+ *
+ *   lb_update_load()      indexes and buffers
+ *   lb_update_plan()      hash what is on the device: skip what is right
+ *   lb_update_apply()     fetch, verify, write, flush
+ *   lb_update_readback()  read every byte back from the medium
+ *
+ * A power cut at any moment is answered by doing all of it again: what is right
+ * by then is skipped. Nothing that an earlier run wrote down is believed.
+ * The manifest must have been verified and checked against the policy before.
+ */
+#ifndef LB_UPDATE_UPDATE_H
+#define LB_UPDATE_UPDATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "bundle/bundle.h"
+#include "port/blk.h"
+#include "port/clock.h"
+#include "port/source.h"
+
+/* Unflushed payload never exceeds this: it is what a cut may cost. */
+#define LB_FLUSH_BYTES (1024u * 1024u)
+#define LB_FLUSH_MS 1000u
+#define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
+
+struct lb_update_counters {
+	uint64_t total_bytes;	/* of all images */
+	uint64_t skip_bytes;	/* were right already when planned */
+	uint64_t done_bytes;	/* right now, as far as written; skipped ones included */
+	uint64_t durable_bytes; /* of done_bytes: flushed */
+	uint64_t write_bytes;	/* planned: image bytes to write */
+	uint64_t written_bytes; /* so far, rewrites after a bad read-back included */
+	uint64_t fetch_bytes;	/* planned: payload bytes to fetch */
+	uint64_t fetched_bytes; /* payload bytes that were read from the source so far */
+	uint32_t chunks, chunks_skipped, ranges;
+};
+
+/* Told while it works; every pointer may be NULL. */
+struct lb_update_observer {
+	void *ctx;
+	/*
+	 * Called once before the first write, after the first payload byte was
+	 * fetched and verified; a failure ends the update with nothing written.
+	 */
+	int (*before_first_write)(void *ctx, struct lb_error *err);
+	/* what is durable has grown */
+	void (*progress)(void *ctx, const char *step, const char *image,
+			 const struct lb_update_counters *c);
+};
+
+struct lb_update_image {
+	const struct lb_image *image; /* borrowed */
+	struct lb_blk *blk;	      /* borrowed */
+	struct lb_index index;	      /* owned */
+	uint64_t payload_offset;      /* in the bundle */
+	uint8_t *right;		      /* owned: a bit per chunk that is in place */
+	struct lb_chunk_cursor *marks;/* owned: a cursor for every LB_INDEX_MARKth chunk */
+};
+
+struct lb_update {
+	struct lb_source *src;		     /* borrowed */
+	struct lb_clock *clock;		     /* borrowed */
+	const struct lb_update_observer *obs;/* borrowed */
+	struct lb_update_image images[LB_IMAGES_MAX];
+	uint32_t image_count;
+	struct lb_update_counters counters;
+	void *dctx;	    /* owned: ZSTD_DCtx */
+	uint8_t *chunk_buf; /* owned: one decoded chunk */
+	uint8_t *stored_buf;/* owned: one stored chunk */
+	size_t chunk_buf_len;
+	uint64_t src_pos, src_end; /* the range that is being read */
+	uint64_t unflushed_bytes, flushed_at_ms;
+	bool writing; /* before_first_write() was called and agreed */
+};
+
+/**
+ * lb_update_load() - read and check the indexes, allocate the buffers
+ * @u: any content; initialised here, and to be freed even after a failure
+ * @slots: one open slot per image, in the manifest's order; borrowed
+ *
+ * Memory: the indexes, a bit and 1/16 cursor a chunk, one decoded and one stored
+ * chunk; nothing grows with the image beyond the index.
+ * Return: 0 or what lb_bundle_read_index() returned, -LB_E_NOMEM.
+ */
+int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
+		   const struct lb_bundle_layout *layout, struct lb_blk *const *slots,
+		   struct lb_source *src, struct lb_clock *clock,
+		   const struct lb_update_observer *obs, struct lb_error *err) LB_MUST_CHECK;
+void lb_update_free(struct lb_update *u);
+
+/* Hashes every slot as far as its image reaches; fills the counters. 0 or -LB_E_IO. */
+int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_update_apply() - fetch and write what is not right yet
+ *
+ * Every chunk's digest is checked before it is written. Flushes before more than
+ * LB_FLUSH_BYTES are unflushed, after LB_FLUSH_MS, and at the end.
+ * Return: 0, all slots flushed; -LB_E_DIGEST (the source's bytes are not what was
+ * signed), -LB_E_IO (a slot), or what the source or the observer returned. After
+ * a failure it may be called again, also with another source in u->src.
+ */
+int lb_update_apply(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_update_readback() - read all images back from the medium
+ * @ret_bad: chunks that differ; they are marked, so that apply writes them again
+ *
+ * Return: 0 (look at @ret_bad) or -LB_E_IO.
+ */
+int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_update_image_whole() - does the medium hold exactly this image?
+ * @image: the SHA-256 of the whole image is what counts; no index is needed
+ *
+ * Return: 1, 0, or -LB_E_TOO_BIG, -LB_E_IO, -LB_E_NOMEM.
+ */
+int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image,
+			  struct lb_error *err) LB_MUST_CHECK;
+
+#endif
