@@ -9,12 +9,14 @@
 #ifndef LB_STATE_LOG_H
 #define LB_STATE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "port/blk.h"
 
 #define LB_LOG_ALIGN 4096u
+#define LB_LOG_REGION_MIN (256u * 1024u)
 #define LB_LOG_RECORD_MAX (96u * 1024u) /* payload of one record */
 #define LB_LOG_TYPES_MAX 32
 
@@ -32,18 +34,24 @@ enum lb_record_type {
 	LB_REC_INSTALLED = 11,	   /* what is on trial: becomes CONFIRMED */
 };
 
+/* A program writes this version of every type that it knows. */
+#define LB_LOG_VERSION 1
+
 struct lb_log {
 	struct lb_blk *blk; /* borrowed */
 	uint32_t half;	    /* 0 or 1: the live one */
 	uint32_t generation;
+	uint32_t highest_generation; /* ever seen on the medium or tried: never used again */
+	bool unsure;	    /* a take-over failed: the other half may have a valid header */
 	uint64_t next_sequence;
 	uint64_t end;	    /* where the next record goes, offset in the half */
 	struct lb_log_entry {
 		uint16_t type;
 		uint16_t version;
 		uint32_t length;
+		uint64_t sequence;
 		uint64_t offset; /* in the region */
-	} live[LB_LOG_TYPES_MAX];
+	} live[LB_LOG_TYPES_MAX]; /* by ascending sequence */
 	uint32_t live_count;
 };
 
@@ -51,32 +59,53 @@ struct lb_log {
  * lb_log_open() - find the live half and its newest records
  * @blk: the state region, borrowed until the log is no longer used; at least 256 KiB
  *
- * Only reads. Return: 0; -LB_E_STATE when neither half holds a valid header (use
- * lb_log_format()); -LB_E_IO.
+ * Only reads: at most the whole region once. Constant memory.
+ *
+ * Return: 0; -LB_E_STATE when neither half holds a valid header (use
+ * lb_log_format()); -LB_E_INVALID (region too small); -LB_E_IO.
  */
 int lb_log_open(struct lb_log *log, struct lb_blk *blk, struct lb_error *err) LB_MUST_CHECK;
 
-/* Makes an empty log; a cut leaves the old log or the empty one. 0 or -LB_E_IO. */
+/* Makes an empty log; a cut leaves the old log or the empty one. 0, -LB_E_INVALID or -LB_E_IO. */
 int lb_log_format(struct lb_log *log, struct lb_blk *blk, struct lb_error *err) LB_MUST_CHECK;
 
 /**
  * lb_log_get() - newest whole record of @type
  * @buf: room for @size bytes; larger records give -LB_E_TOO_BIG
  *
- * Return: length of the payload, -LB_E_NOT_FOUND, -LB_E_TOO_BIG, -LB_E_IO.
+ * Return: length of the payload, -LB_E_NOT_FOUND, -LB_E_TOO_BIG, -LB_E_IO (also
+ * when the record is no longer what it was when the log was opened).
  */
 ptrdiff_t lb_log_get(struct lb_log *log, uint16_t type, void *buf, size_t size) LB_MUST_CHECK;
+
+/* What lb_log_get() would return, without reading; NULL when there is no such record. */
+const struct lb_log_entry *lb_log_find(const struct lb_log *log, uint16_t type);
 
 /**
  * lb_log_put() - append a record and make it durable
  * @len: 0 deletes the type
  *
  * A cut leaves the old or the new record of @type, and every other type as it
- * was. Compacts first when the half is full (one flush more).
+ * was. When the half is full the live records and this one go to the other half
+ * (one flush more). After a failure the old record stands for this program; a
+ * later boot may find the old or the new one. May be called again.
  *
- * Return: 0 once durable; -LB_E_TOO_BIG, -LB_E_IO, -LB_E_NOMEM: the old record stands.
+ * Return: 0 once durable; -LB_E_TOO_BIG (this record, or all live ones together,
+ * or a 33rd type); -LB_E_IO.
  */
 int lb_log_put(struct lb_log *log, uint16_t type, const void *data, size_t len,
 	       struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_log_compact() - leave nothing but the live records on the medium
+ *
+ * Moves them to the other half if the present one holds anything else, then
+ * overwrites with zeros what is not live: deleted tokens are gone as far as the
+ * medium overwrites in place. A cut leaves the same records, and perhaps some
+ * remains of deleted ones. Blocks for reading and writing at most the region.
+ *
+ * Return: 0 or -LB_E_IO.
+ */
+int lb_log_compact(struct lb_log *log, struct lb_error *err) LB_MUST_CHECK;
 
 #endif
