@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Compilers, flags and third-party libraries of each build variant.
+#
+#   CC_arm64 AR_arm64 CFLAGS_arm64 LDFLAGS_arm64 DEPS_arm64 DEPLIBS_arm64
+#   CC_host  AR_host  CFLAGS_host  LDFLAGS_host  DEPS_host  DEPLIBS_host
+#
+# DEPS_x are stamps that say the libraries are in build/deps/x/{include,lib}; what
+# takes long comes out of $(CACHE), which several checkouts may share. Sanitizer
+# builds use the libraries of host. Flags of the libraries: deps/toolchain.sh.
+
+# Packages first, unless the goal works on a bare machine (LB_NO_SETUP=1: never).
+ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(LB_NO_SETUP),)
+$(shell LB_BUILD=$(B) deps/setup.sh >&2)
+ifneq ($(.SHELLSTATUS),0)
+$(error deps/setup.sh failed; see above)
+endif
+endif
+endif
+
+## setup         install the packages that building and testing need (as root)
+setup:
+	$(Q)LB_BUILD=$(B) deps/setup.sh
+
+DEPENDENCY_LIBS := mbedtls curl zstd cjson libfdt libubi
+DEPS_arm64 := $(DEPENDENCY_LIBS:%=$(B)/deps/arm64/%.stamp)
+DEPS_host := $(DEPENDENCY_LIBS:%=$(B)/deps/host/%.stamp)
+
+# $(call dependency,NAME[:FLAVOUR],VARIANT,FOLDER): copy it out of the cache or build it
+dependency = $(Q)LB_BUILD=$(B) CACHE=$(CACHE) deps/build.sh $(1) $(2) $(3)
+dependency_inputs = $(wildcard deps/$(1)/*) deps/deps.list deps/build.sh deps/toolchain.sh deps/recipe.sh
+
+define dependency_rule
+$(B)/deps/$(2)/$(1).stamp: $$(call dependency_inputs,$(1))
+	$$(call dependency,$(1),$(2))
+	@touch $$@
+endef
+$(foreach n,musl $(DEPENDENCY_LIBS),$(eval $(call dependency_rule,$(n),arm64)))
+$(foreach n,$(DEPENDENCY_LIBS),$(eval $(call dependency_rule,$(n),host)))
+$(DEPS_arm64): $(B)/deps/arm64/musl.stamp
+$(B)/deps/arm64/curl.stamp: $(B)/deps/arm64/mbedtls.stamp
+$(B)/deps/host/curl.stamp: $(B)/deps/host/mbedtls.stamp
+
+## deps          third-party libraries of all variants
+.PHONY: deps
+deps: $(DEPS_arm64) $(DEPS_host)
+
+DEPLIBS := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -lzstd -lcjson -lfdt -lubi
+
+# The board: static and small. Dead code goes by sections and LTO.
+CC_arm64 := aarch64-linux-gnu-gcc -specs=$(B)/deps/arm64/musl.specs
+AR_arm64 := aarch64-linux-gnu-gcc-ar
+STRIP_arm64 := aarch64-linux-gnu-strip
+CFLAGS_arm64 := -Os -flto -ffunction-sections -fdata-sections -fno-unwind-tables \
+	-fno-asynchronous-unwind-tables -fstack-protector-strong -isystem $(B)/deps/arm64/include
+LDFLAGS_arm64 := -static -L$(B)/deps/arm64/lib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,--build-id=none -s
+DEPLIBS_arm64 := $(DEPLIBS)
+
+CC_host := gcc
+AR_host := gcc-ar
+CFLAGS_host := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
+	-isystem $(B)/deps/host/include
+LDFLAGS_host := -L$(B)/deps/host/lib -pthread -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+DEPLIBS_host := $(DEPLIBS)

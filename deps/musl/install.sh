@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# install.sh FOLDER: write FOLDER/musl.specs, which makes gcc use FOLDER/musl.
+# The file holds absolute paths, so it is made per checkout and not cached.
+# Unlike musl's own wrapper it knows -static-pie, which otherwise silently gives
+# a program at a fixed address.
+set -eu
+musl=$(cd "$1/musl" && pwd)
+cat >"$1/musl.specs.tmp" <<EOS
+%rename cpp_options old_cpp_options
+
+*cpp_options:
+-nostdinc -isystem $musl/include -isystem include%s %(old_cpp_options)
+
+*cc1:
+%(cc1_cpu) -nostdinc -isystem $musl/include -isystem include%s
+
+*link_libgcc:
+-L$musl/lib -L .%s
+
+*libgcc:
+libgcc.a%s %:if-exists(libgcc_eh.a%s)
+
+*startfile:
+%{static-pie:$musl/lib/rcrt1.o; :$musl/lib/crt1.o} $musl/lib/crti.o %{static-pie:crtbeginS.o%s; :crtbeginT.o%s}
+
+*endfile:
+%{static-pie:crtendS.o%s; :crtend.o%s} $musl/lib/crtn.o
+
+*link:
+-nostdlib %{static-pie:-static -pie --no-dynamic-linker -z text; :-static}
+
+*esp_link:
+
+
+*esp_options:
+
+
+*esp_cpp_options:
+
+
+EOS
+# an unchanged file keeps its time: everything is compiled after it
+if cmp -s "$1/musl.specs.tmp" "$1/musl.specs"; then
+	rm "$1/musl.specs.tmp"
+else
+	mv "$1/musl.specs.tmp" "$1/musl.specs"
+fi

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh disable=SC2034
+#
+# Compilers and flags of the libraries, per variant. Sourced by deps/build.sh;
+# everything here is part of every cache key. $DEPS is build/deps/VARIANT.
+
+case $VARIANT in
+arm64)
+	# The board: static, small. Objects hold only LTO code, hence gcc-ar.
+	HOST=aarch64-linux-gnu
+	CC="$HOST-gcc -specs=$DEPS/musl.specs"
+	REALCC=$HOST-gcc
+	CFLAGS="-Os -ffunction-sections -fdata-sections -flto
+		-fno-unwind-tables -fno-asynchronous-unwind-tables"
+	LDFLAGS="-static"
+	NEEDS=musl
+	;;
+host)
+	# The developer's machine; sanitizer builds link these too.
+	HOST=x86_64-linux-gnu
+	CC=$HOST-gcc
+	REALCC=$CC
+	CFLAGS="-O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2"
+	LDFLAGS=
+	NEEDS=
+	;;
+*)
+	echo "toolchain: no variant called '$VARIANT'" >&2
+	exit 2
+	;;
+esac
+AR=$HOST-gcc-ar
+NM=$HOST-gcc-nm
+RANLIB=$HOST-gcc-ranlib
+CFLAGS=$(echo $CFLAGS)
