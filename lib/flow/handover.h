@@ -55,6 +55,16 @@ int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
 			      struct lb_error *err) LB_MUST_CHECK;
 
 /**
+ * lb_handover_begin_rescue() - main failed: fetch @target again
+ * @target: NULL when no release is known that could be fetched
+ * @result: what failed, for the agent of the release that comes back
+ *
+ * result, state=rescue, then flag=recovery (it is, unless a boot counter chose us).
+ */
+int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release *target,
+			     const struct lb_result *result, struct lb_error *err) LB_MUST_CHECK;
+
+/**
  * lb_handover_finish() - everything was read back and matched
  * @installed: manifest, signature and sources of what now is in main
  * @result: stored for the agent

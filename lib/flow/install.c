@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "flow/install.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "bundle/fit.h"
+
+#define READBACK_ROUNDS 3
+/* the progress record is for people: some 32 of them per update are enough */
+#define PROGRESS_SHARE 32u
+#define PROGRESS_MIN_BYTES (4u * LB_MIB)
+
+struct slot_sizes {
+	struct lb_slot_lookup lookup;
+	const struct lb_slots *slots;
+};
+
+static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_bytes)
+{
+	const struct lb_slots *slots = ((struct slot_sizes *)l)->slots;
+	struct lb_blk *blk;
+	int r = slots->open(slots->ctx, name, true, &blk, NULL);
+
+	if (r)
+		return r;
+	r = blk->read_only ? -LB_E_READ_ONLY : 0;
+	if (!r)
+		*ret_bytes = blk->size_bytes;
+	lb_blk_close(blk);
+	return r;
+}
+
+/* Head, signature, manifest, digest, policy: after this the manifest is trusted. */
+static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
+{
+	struct slot_sizes sizes = { { slot_size }, in->slots };
+	int r = lb_bundle_read_head(src, &in->head, err);
+
+	if (!r)
+		r = lb_keyring_verify(in->keys, in->head.manifest, in->head.manifest_len,
+				      in->head.signatures, in->head.signature_count, in->keyid,
+				      err);
+	if (!r)
+		r = lb_manifest_parse(in->head.manifest, in->head.manifest_len, &in->manifest,
+				      err);
+	if (r)
+		return r;
+	if (in->expected && memcmp(in->expected, in->head.manifest_sha256, LB_SHA256_BYTES))
+		return lb_error_set(err, LB_E_CHANGED,
+				    "the source holds release %llu with another manifest than the one expected",
+				    (unsigned long long)in->manifest.release);
+	r = lb_policy_check(&in->manifest, in->device, &sizes.lookup, err);
+	if (r)
+		return r;
+	lb_say(in->report, LB_LEVEL_INFO, "bundle-accepted",
+	       "bundle of %s %s (release %llu), signed by key %s", in->manifest.product,
+	       in->manifest.version, (unsigned long long)in->manifest.release, in->keyid);
+	return 0;
+}
+
+static int open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX],
+		      struct lb_error *err)
+{
+	for (uint32_t i = 0; i < in->manifest.image_count; i++) {
+		const char *name = in->manifest.images[i].target;
+		int r = in->slots->open(in->slots->ctx, name, true, &slots[i], err);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Adds up over power cycles as far as it was saved: for people, never believed. */
+static void save_progress(struct lb_install *in, const struct lb_update_counters *c)
+{
+	struct lb_progress p = in->progress;
+
+	memcpy(p.manifest, in->head.manifest_sha256, sizeof(p.manifest));
+	p.total_bytes = c->total_bytes;
+	p.done_bytes = c->durable_bytes;
+	p.fetched_bytes += c->fetched_bytes;
+	p.written_bytes += c->written_bytes;
+	if (!lb_progress_save(in->dev->log, &p, NULL))
+		in->saved_durable = c->durable_bytes;
+}
+
+static void on_progress(void *ctx, const char *step, const char *image,
+			const struct lb_update_counters *c)
+{
+	struct lb_install *in = ctx;
+	uint64_t step_bytes = c->total_bytes / PROGRESS_SHARE;
+
+	if (step_bytes < PROGRESS_MIN_BYTES)
+		step_bytes = PROGRESS_MIN_BYTES;
+	if (in->writing && !strcmp(step, "write") &&
+	    c->durable_bytes >= in->saved_durable + step_bytes)
+		save_progress(in, c);
+	if (in->report && in->report->progress)
+		in->report->progress(in->report->ctx, step, image, c);
+}
+
+static int on_first_write(void *ctx, struct lb_error *err)
+{
+	struct lb_install *in = ctx;
+	int r;
+
+	in->writing = true; /* even if the record fails half-way: main may not be trusted */
+	r = lb_handover_begin_writing(in->dev, in->manifest.release, in->head.manifest_sha256,
+				      err);
+	if (r)
+		return r;
+	lb_patient_commit(in->patient);
+	return 0;
+}
+
+/* What an interrupted run of the same bundle left behind, for the counters. */
+static void recall_progress(struct lb_install *in)
+{
+	struct lb_progress p;
+
+	memset(&in->progress, 0, sizeof(in->progress));
+	if (lb_progress_load(in->dev->log, &p, NULL) ||
+	    memcmp(p.manifest, in->head.manifest_sha256, sizeof(p.manifest)))
+		return;
+	in->progress = p;
+	in->progress.power_cycles++;
+}
+
+static int check_budget(struct lb_install *in, const struct lb_update_counters *c,
+			struct lb_error *err)
+{
+	lb_say(in->report, LB_LEVEL_INFO, "planned",
+	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch",
+	       (unsigned long long)c->total_bytes, c->chunks, (unsigned long long)c->skip_bytes,
+	       (unsigned long long)c->write_bytes, (unsigned long long)c->fetch_bytes);
+	if (in->writing || !in->budget_bytes || c->fetch_bytes <= in->budget_bytes)
+		return 0;
+	return lb_error_set(err, LB_E_BUDGET, "%llu bytes would be fetched, %llu are allowed",
+			    (unsigned long long)c->fetch_bytes,
+			    (unsigned long long)in->budget_bytes);
+}
+
+/* Writes and reads back until the medium holds what was signed. */
+static int write_and_verify(struct lb_install *in, struct lb_update *u, struct lb_error *err)
+{
+	uint32_t bad = 0;
+
+	for (int round = 0; round <= READBACK_ROUNDS; round++) {
+		int r = lb_update_apply(u, err);
+
+		if (!r)
+			r = lb_update_readback(u, &bad, err);
+		if (r || !bad)
+			return r;
+		lb_say(in->report, LB_LEVEL_WARN, "medium-worn",
+		       "%u chunks were not on the medium as written, round %d of %d", bad,
+		       round + 1, READBACK_ROUNDS + 1);
+	}
+	return lb_error_set(err, LB_E_MEDIUM, "%u chunks differ after they were written %d times",
+			    bad, READBACK_ROUNDS + 1);
+}
+
+/* U-Boot would refuse a broken FIT: better to know before main is booted. */
+static int check_fits(struct lb_install *in, struct lb_blk *const *slots, struct lb_error *err)
+{
+	for (uint32_t i = 0; i < in->manifest.image_count; i++) {
+		int r;
+
+		if (in->manifest.images[i].kind != LB_KIND_FIT)
+			continue;
+		r = lb_fit_check(slots[i], in->manifest.images[i].size_bytes, err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int install_into(struct lb_install *in, struct lb_blk *const *slots,
+			const struct lb_bundle_layout *layout, struct lb_error *err)
+{
+	const struct lb_update_observer obs = {
+		.ctx = in,
+		.before_first_write = on_first_write,
+		.progress = on_progress,
+	};
+	struct lb_update u;
+	int r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source, in->clock,
+			       &obs, err);
+
+	if (!r)
+		r = lb_update_plan(&u, err);
+	if (!r)
+		r = check_budget(in, &u.counters, err);
+	if (!r)
+		r = write_and_verify(in, &u, err);
+	if (!r)
+		r = check_fits(in, slots, err);
+	in->counters = u.counters;
+	lb_update_free(&u);
+	return r;
+}
+
+int lb_install_run(struct lb_install *in, struct lb_source *source,
+		   const struct lb_patience *how, struct lb_error *err)
+{
+	struct lb_blk *slots[LB_IMAGES_MAX] = { 0 };
+	struct lb_bundle_layout layout;
+	struct lb_patient patient;
+	int r;
+
+	lb_patient_init(&patient, source, how);
+	in->patient = &patient;
+	r = admit(in, &patient.source, err);
+	if (!r)
+		r = lb_bundle_layout(&in->manifest, in->head.end_offset, &layout, err);
+	if (!r)
+		r = open_slots(in, slots, err);
+	if (!r) {
+		recall_progress(in);
+		r = install_into(in, slots, &layout, err);
+	}
+	for (uint32_t i = 0; i < LB_IMAGES_MAX; i++)
+		lb_blk_close(slots[i]);
+	lb_source_close(&patient.source);
+	in->patient = NULL;
+	return r;
+}
+
+void lb_install_free(struct lb_install *in)
+{
+	lb_bundle_head_free(&in->head);
+	memset(&in->head, 0, sizeof(in->head));
+}

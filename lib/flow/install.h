@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One attempt to install one bundle from one source: check everything, plan,
+ * write, read back. Trying again, and what a failure means, is recovery.h's.
+ */
+#ifndef LB_FLOW_INSTALL_H
+#define LB_FLOW_INSTALL_H
+
+#include "flow/handover.h"
+#include "flow/patient.h"
+#include "flow/report.h"
+#include "trust/keyring.h"
+#include "trust/policy.h"
+#include "update/update.h"
+
+/* How a program opens slots; errors -LB_E_NO_SLOT, -LB_E_READ_ONLY, -LB_E_IO. */
+struct lb_slots {
+	void *ctx;
+	int (*open)(void *ctx, const char *name, bool writable, struct lb_blk **ret,
+		    struct lb_error *err);
+};
+
+struct lb_install {
+	/* what the caller sets; all borrowed */
+	struct lb_device_state *dev;
+	const struct lb_slots *slots;
+	const struct lb_keyring *keys;
+	const struct lb_device *device;
+	const struct lb_reporter *report;
+	struct lb_clock *clock;
+	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
+	uint64_t budget_bytes;	   /* most to fetch; 0 none; looked at before the first write only */
+	const char *const *urls;   /* noted as the place where the release can be had again */
+	uint32_t url_count;
+
+	/* what it finds out */
+	bool writing;		   /* main was changed, or is about to be */
+	struct lb_manifest manifest;
+	struct lb_bundle_head head;
+	char keyid[LB_KEYID_HEX];
+	struct lb_update_counters counters;
+	struct lb_patient *patient;
+	struct lb_progress progress;
+	uint64_t saved_durable;
+	uint32_t saved_cycles;
+};
+
+/**
+ * lb_install_run() - everything up to "whole on the medium"
+ * @source: an inner source; taken over and closed
+ * @how: patience towards it
+ *
+ * Order: head, signature, manifest, expected digest, policy, indexes, slots,
+ * plan, budget; then the state record, the writes and the read-back, which
+ * repeats bad chunks at most 3 times. Calls lb_handover_begin_writing(), but not
+ * lb_handover_finish().
+ * Return: 0: every image was read back from the medium and matched. Otherwise
+ * any code; @in->writing tells whether main is still untouched.
+ */
+int lb_install_run(struct lb_install *in, struct lb_source *source,
+		   const struct lb_patience *how, struct lb_error *err) LB_MUST_CHECK;
+
+/* Frees what lb_install_run() left in @in: call before another run and at the end. */
+void lb_install_free(struct lb_install *in);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What recovery does from start to reboot: reconcile, find out the job, do it,
+ * hand back. The same code runs on the board, as an ordinary program on files,
+ * and in the power-cut simulator.
+ */
+#ifndef LB_FLOW_RECOVERY_H
+#define LB_FLOW_RECOVERY_H
+
+#include "flow/install.h"
+
+struct lb_recovery_limits {
+	uint32_t give_up_ms;   /* before the first write: main again, untouched */
+	uint32_t retry_min_ms, retry_max_ms; /* back-off between attempts */
+	uint32_t url_ms;       /* silence of one of several URLs before the next is tried */
+	uint32_t idle_ms;      /* a person was asked for and nothing happened: main again; 0 never */
+};
+
+/* Where bundles come from. */
+struct lb_sources {
+	void *ctx;
+	/* @request: NULL or the request whose token belongs to these URLs */
+	int (*open)(void *ctx, const char *url, const struct lb_request *request,
+		    const struct lb_network *network, int64_t time_floor_s,
+		    struct lb_source **ret, struct lb_error *err);
+	/* brings the network up as @network says; called again after changes; may be NULL */
+	int (*network_up)(void *ctx, const struct lb_network *network, struct lb_error *err);
+	/* path of the @n-th bundle on an inserted medium as a URL; false: no more; may be NULL */
+	bool (*medium)(void *ctx, unsigned int n, char *ret_url, size_t size);
+};
+
+struct lb_recovery {
+	struct lb_device_state dev;
+	struct lb_slots slots;
+	struct lb_sources sources;
+	struct lb_clock *clock;
+	const struct lb_keyring *keys;
+	struct lb_device device;     /* floor_release is raised from the log */
+	const struct lb_reporter *report;
+	struct lb_recovery_limits limits;
+	enum lb_reason reason;	     /* from the bootloader */
+	bool state_lost;	     /* the log had to be made anew */
+	int64_t time_floor_s;	     /* build time; raised from the log */
+	bool (*stop)(void *ctx);     /* asked while waiting; may be NULL */
+	void *stop_ctx;
+};
+
+enum lb_recovery_end {
+	LB_END_BOOT_MAIN,     /* the flag says main: reboot */
+	LB_END_REBOOT,	      /* the flag still says recovery: reboot and go on */
+	LB_END_STOPPED,	      /* stop() said so */
+};
+
+/**
+ * lb_recovery_run() - until main may be booted or it is stopped
+ * @ret_end: what to do now
+ *
+ * Blocks for as long as it takes. A cut at any moment: run it again.
+ * Return: 0, or a failure of the state region or the environment that leaves
+ * nothing to decide with (the caller reboots; the watchdog stays on).
+ */
+int lb_recovery_run(struct lb_recovery *r, enum lb_recovery_end *ret_end,
+		    struct lb_error *err) LB_MUST_CHECK;
+
+#endif
