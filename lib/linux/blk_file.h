@@ -12,10 +12,15 @@
  * @writable: false opens read-only
  * @name: for messages
  *
- * read_medium uses O_DIRECT where the file system allows it; otherwise the pages
- * are written back and dropped (fdatasync, posix_fadvise) before they are read.
- * flush is fdatasync. Return: 0; -LB_E_NO_SLOT (does not exist), -LB_E_READ_ONLY,
- * -LB_E_IO, -LB_E_NOMEM.
+ * read_medium uses O_DIRECT where the file system allows it (through an own
+ * buffer of 64 KiB, so that any offset, length and address will do); otherwise
+ * the pages are written back and dropped (fdatasync, posix_fadvise) before they
+ * are read. flush is fdatasync. A call that fails leaves its sentence in
+ * lb_blk's fault.
+ *
+ * Return: 0; -LB_E_NO_SLOT (does not exist), -LB_E_READ_ONLY (no permission, a
+ * read-only medium or file system), -LB_E_INVALID (the region is not inside the
+ * device), -LB_E_IO, -LB_E_NOMEM.
  */
 int lb_blk_file_open(const char *path, uint64_t offset, uint64_t size_bytes, bool writable,
 		     const char *name, struct lb_blk **ret, struct lb_error *err) LB_MUST_CHECK;

@@ -28,6 +28,13 @@ int lb_blk_flush(struct lb_blk *b)
 	return b->ops->flush(b);
 }
 
+int lb_blk_error(const struct lb_blk *b, int code, struct lb_error *err)
+{
+	if (b->fault.code == -code)
+		return lb_error_set(err, -code, "%s", b->fault.text);
+	return lb_error_set(err, -code, "slot %s: %s", b->name, lb_error_meaning(code));
+}
+
 void lb_blk_close(struct lb_blk *b)
 {
 	if (b)

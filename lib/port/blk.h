@@ -37,6 +37,7 @@ struct lb_blk {
 	uint64_t size_bytes;
 	bool read_only;
 	char name[32]; /* for messages: "root", "state" */
+	struct lb_error fault; /* sentence of the last call that failed, if the port knows more */
 };
 
 /*
@@ -47,6 +48,16 @@ int lb_blk_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUS
 int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
 int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len) LB_MUST_CHECK;
 int lb_blk_flush(struct lb_blk *b) LB_MUST_CHECK;
+
+/**
+ * lb_blk_error() - what to tell a person about a failed call
+ * @code: what lb_blk_read(), write, ... returned
+ *
+ * Notes the port's own sentence (with offset, length and the system's reason)
+ * in @err, or one from @code's meaning when the port left none.
+ * Return: @code.
+ */
+int lb_blk_error(const struct lb_blk *b, int code, struct lb_error *err);
 
 /* NULL is fine. */
 void lb_blk_close(struct lb_blk *b);

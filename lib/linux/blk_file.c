@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Slots as files. What read_medium() returns decides whether main is called
+ * whole: it must come from the medium, never from the page cache that the same
+ * bytes were just written into.
+ */
+#define _GNU_SOURCE /* O_DIRECT */
+#include "linux/blk_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BOUNCE_BYTES (64u * 1024u)
+#define DIRECT_ALIGN 4096u /* a multiple of every logical block size in use */
+
+struct blk_file {
+	struct lb_blk blk;
+	int fd;
+	int direct_fd;	 /* -1: the file system has no O_DIRECT */
+	uint64_t offset; /* of the region in the file */
+	uint8_t *bounce; /* owned, aligned; NULL until read_medium needs it */
+};
+
+static struct blk_file *to_file(struct lb_blk *b)
+{
+	return (struct blk_file *)b;
+}
+
+static int fail(struct lb_blk *b, const char *verb, uint64_t offset, size_t len, int error)
+{
+	int code = error == ENOMEM ? LB_E_NOMEM : error == EROFS ? LB_E_READ_ONLY : LB_E_IO;
+
+	return lb_error_set(&b->fault, code,
+			    "slot %s: %s of %zu bytes at %" PRIu64 " failed: %s", b->name, verb, len,
+			    offset, error ? strerror(error) : "the device ended there");
+}
+
+static int blk_file_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	struct blk_file *f = to_file(b);
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(f->fd, (char *)buf + done, len - done,
+				  (off_t)(f->offset + offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(b, "read", offset + done, len - done, n ? errno : 0);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
+{
+	struct blk_file *f = to_file(b);
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pwrite(f->fd, (const char *)buf + done, len - done,
+				   (off_t)(f->offset + offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(b, "write", offset + done, len - done, n ? errno : ENOSPC);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int blk_file_flush(struct lb_blk *b)
+{
+	if (b->read_only)
+		return 0;
+	while (fdatasync(to_file(b)->fd)) {
+		int error = errno;
+
+		if (error != EINTR)
+			return lb_error_set(&b->fault, LB_E_IO, "slot %s: flush failed: %s",
+					    b->name, strerror(error));
+	}
+	return 0;
+}
+
+/*
+ * Reads the aligned blocks around [@offset, @offset + @len) of the file; the
+ * last block may be cut short by the end of the device. *@ret_n: usable bytes.
+ */
+static int direct_chunk(struct blk_file *f, uint64_t offset, size_t len, uint8_t *buf, size_t *ret_n)
+{
+	uint64_t start = offset & ~(uint64_t)(DIRECT_ALIGN - 1);
+	size_t lead = (size_t)(offset - start);
+	size_t want = (lead + len + DIRECT_ALIGN - 1) & ~(size_t)(DIRECT_ALIGN - 1);
+	ssize_t n;
+
+	if (want > BOUNCE_BYTES)
+		want = BOUNCE_BYTES;
+	do {
+		n = pread(f->direct_fd, f->bounce, want, (off_t)start);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno;
+	if ((size_t)n <= lead)
+		return ENODATA;
+	*ret_n = (size_t)n - lead < len ? (size_t)n - lead : len;
+	memcpy(buf, f->bounce + lead, *ret_n);
+	return 0;
+}
+
+/* The next best thing: write back, drop the pages, read them again. */
+static int uncached_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	struct blk_file *f = to_file(b);
+	uint64_t start = (f->offset + offset) & ~(uint64_t)(DIRECT_ALIGN - 1);
+	uint64_t end = f->offset + offset + len;
+	int error = blk_file_flush(b);
+
+	if (error)
+		return error;
+	error = posix_fadvise(f->fd, (off_t)start,
+			      (off_t)((end - start + DIRECT_ALIGN - 1) & ~(uint64_t)(DIRECT_ALIGN - 1)),
+			      POSIX_FADV_DONTNEED);
+	if (error)
+		return fail(b, "dropping the cache", offset, len, error);
+	return blk_file_read(b, offset, buf, len);
+}
+
+static int blk_file_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	struct blk_file *f = to_file(b);
+	size_t done = 0;
+
+	if (f->direct_fd < 0)
+		return uncached_read(b, offset, buf, len);
+	if (!f->bounce && posix_memalign((void **)&f->bounce, DIRECT_ALIGN, BOUNCE_BYTES))
+		return fail(b, "read", offset, len, ENOMEM);
+
+	while (done < len) {
+		size_t n;
+		int error = direct_chunk(f, f->offset + offset + done, len - done,
+					 (uint8_t *)buf + done, &n);
+
+		if (error == EINVAL) { /* opened, but refused: some stacked file systems */
+			close(f->direct_fd);
+			f->direct_fd = -1;
+			return uncached_read(b, offset + done, (uint8_t *)buf + done, len - done);
+		}
+		if (error)
+			return fail(b, "read from the medium", offset + done, len - done, error);
+		done += n;
+	}
+	return 0;
+}
+
+static void blk_file_close(struct lb_blk *b)
+{
+	struct blk_file *f = to_file(b);
+
+	if (f->direct_fd >= 0)
+		close(f->direct_fd);
+	close(f->fd); /* everything that matters was flushed: fdatasync reported it */
+	free(f->bounce);
+	free(f);
+}
+
+static int open_error(const char *name, const char *path, int error, struct lb_error *err)
+{
+	int code = LB_E_IO;
+
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENXIO:
+	case ENODEV:
+	case ENOMEDIUM:
+		code = LB_E_NO_SLOT;
+		break;
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		code = LB_E_READ_ONLY;
+		break;
+	}
+	return lb_error_set(err, code, "slot %s: %s cannot be opened: %s", name, path,
+			    strerror(error));
+}
+
+static int file_size(int fd, uint64_t *ret_bytes)
+{
+	struct stat st;
+	off_t end;
+
+	if (fstat(fd, &st))
+		return errno;
+	if (S_ISREG(st.st_mode)) {
+		*ret_bytes = (uint64_t)st.st_size;
+		return 0;
+	}
+	if (S_ISBLK(st.st_mode) && !ioctl(fd, BLKGETSIZE64, ret_bytes))
+		return 0;
+	end = lseek(fd, 0, SEEK_END);
+	if (end < 0)
+		return errno;
+	*ret_bytes = (uint64_t)end;
+	return 0;
+}
+
+static bool write_protected(int fd)
+{
+	int read_only = 0;
+
+	return !ioctl(fd, BLKROGET, &read_only) && read_only;
+}
+
+/* Checks the opened file and fills in the region. */
+static int set_region(struct blk_file *f, const char *path, uint64_t size_bytes,
+		      struct lb_error *err)
+{
+	const char *name = f->blk.name;
+	uint64_t file_bytes;
+	int error = file_size(f->fd, &file_bytes);
+
+	if (error)
+		return lb_error_set(err, LB_E_IO, "slot %s: size of %s is unknown: %s", name, path,
+				    strerror(error));
+	if (!f->blk.read_only && write_protected(f->fd))
+		return lb_error_set(err, LB_E_READ_ONLY, "slot %s: %s is write-protected", name,
+				    path);
+	if (f->offset > file_bytes || size_bytes > file_bytes - f->offset)
+		return lb_error_set(err, LB_E_INVALID,
+				    "slot %s: %s has %" PRIu64 " bytes, the region is %" PRIu64
+				    " bytes at %" PRIu64, name, path, file_bytes, size_bytes,
+				    f->offset);
+	f->blk.size_bytes = size_bytes ? size_bytes : file_bytes - f->offset;
+	return 0;
+}
+
+int lb_blk_file_open(const char *path, uint64_t offset, uint64_t size_bytes, bool writable,
+		     const char *name, struct lb_blk **ret, struct lb_error *err)
+{
+	static const struct lb_blk_ops ops = {
+		.read = blk_file_read,
+		.read_medium = blk_file_read_medium,
+		.write = blk_file_write,
+		.flush = blk_file_flush,
+		.close = blk_file_close,
+	};
+	struct blk_file *f = calloc(1, sizeof(*f));
+	int code;
+
+	if (!f)
+		return lb_error_set(err, LB_E_NOMEM, "slot %s: no memory", name);
+	f->blk.ops = &ops;
+	f->blk.read_only = !writable;
+	f->offset = offset;
+	snprintf(f->blk.name, sizeof(f->blk.name), "%s", name);
+
+	f->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+	if (f->fd < 0) {
+		code = open_error(name, path, errno, err);
+		free(f);
+		return code;
+	}
+	f->direct_fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
+	code = set_region(f, path, size_bytes, err);
+	if (code) {
+		blk_file_close(&f->blk);
+		return code;
+	}
+	*ret = &f->blk;
+	return 0;
+}
