@@ -14,14 +14,17 @@
 #include "port/blk.h"
 
 #define LB_ENV_COPIES 2
+#define LB_ENV_MIN_BYTES 64u
 #define LB_ENV_MAX_BYTES (64u * 1024u)
+#define LB_ENV_HEADER_BYTES 5u /* CRC-32 of the data, serial */
 
 struct lb_env {
 	struct lb_blk *copy[LB_ENV_COPIES]; /* borrowed; each exactly one copy long */
 	uint32_t live;	  /* the copy that was read last or committed last */
 	uint8_t serial;	  /* its serial byte */
 	bool lost;	  /* neither copy was valid: the variables are empty */
-	uint8_t *data;	  /* owned; name=value NUL ... NUL NUL */
+	uint8_t *image;	  /* owned: one copy as it lies on the medium, and a NUL */
+	uint8_t *data;	  /* in image: name=value NUL ... NUL NUL */
 	size_t data_len;  /* size of one copy without its 5-byte header */
 };
 
@@ -29,19 +32,23 @@ struct lb_env {
  * lb_env_load() - read the copy that U-Boot would use
  *
  * Both copies broken is not an error: @env->lost is set and no variable exists,
- * so that recovery can write a new one. Free with lb_env_free().
- * Return: 0, -LB_E_INVALID (sizes differ or out of bounds), -LB_E_IO, -LB_E_NOMEM.
+ * so that recovery can write a new one. A copy that cannot be read counts as
+ * broken, as for U-Boot. Free with lb_env_free(), also after a failure.
+ * Return: 0, -LB_E_INVALID (sizes differ or out of bounds), -LB_E_IO (neither copy
+ * could be read), -LB_E_NOMEM.
  */
 int lb_env_load(struct lb_env *env, struct lb_blk *copy0, struct lb_blk *copy1,
 		struct lb_error *err) LB_MUST_CHECK;
 void lb_env_free(struct lb_env *env);
 
-/* Value of @name, borrowed until the next change; NULL if it is not set. */
+/* Value of @name, borrowed until the next change; NULL if it is not set. The last one counts. */
 const char *lb_env_get(const struct lb_env *env, const char *name);
 
 /**
  * lb_env_set() - change a variable in memory
- * @value: NULL removes it
+ * @value: NULL or "" removes it (U-Boot knows no empty variables)
+ *
+ * Every other variable keeps its bytes.
  * Return: 0, -LB_E_INVALID (a '=' or NUL in the name, control characters), -LB_E_TOO_BIG (full).
  */
 int lb_env_set(struct lb_env *env, const char *name, const char *value) LB_MUST_CHECK;

@@ -90,7 +90,9 @@ struct lb_network {
 
 /*
  * load: 0, -LB_E_NOT_FOUND, -LB_E_FORMAT (a record of a newer version or garbage
- * with a valid CRC), -LB_E_IO, -LB_E_NOMEM. save: as lb_log_put().
+ * with a valid CRC), -LB_E_IO, -LB_E_NOMEM; @ret is untouched on failure. save: as
+ * lb_log_put(); -LB_E_INVALID when load would refuse it. Texts of a result are
+ * made printable instead: a server may have worded them.
  */
 int lb_state_load(struct lb_log *log, struct lb_state *ret, struct lb_error *err) LB_MUST_CHECK;
 int lb_state_save(struct lb_log *log, const struct lb_state *s, struct lb_error *err) LB_MUST_CHECK;
@@ -107,12 +109,25 @@ int lb_release_load(struct lb_log *log, uint16_t type, struct lb_release *ret,
 		    struct lb_error *err) LB_MUST_CHECK;
 int lb_release_save(struct lb_log *log, uint16_t type, const struct lb_release *r,
 		    struct lb_error *err) LB_MUST_CHECK;
+/* NULL and a zeroed struct are fine. */
 void lb_release_free(struct lb_release *r);
+/* Bytes of a release record on the medium; docs/SPEC.md, "Release record". */
+int lb_release_encode(const struct lb_release *r, uint8_t **ret_bytes, size_t *ret_len,
+		      struct lb_error *err) LB_MUST_CHECK;
+int lb_release_decode(const uint8_t *bytes, size_t len, struct lb_release *ret,
+		      struct lb_error *err) LB_MUST_CHECK;
 /* floor: lowest installable release; clock: no earlier than this second. 0 when absent. */
 int lb_floor_load(struct lb_log *log, uint64_t *ret, struct lb_error *err) LB_MUST_CHECK;
 int lb_floor_save(struct lb_log *log, uint64_t release, struct lb_error *err) LB_MUST_CHECK;
 int lb_clock_floor_load(struct lb_log *log, int64_t *ret, struct lb_error *err) LB_MUST_CHECK;
 int lb_clock_floor_save(struct lb_log *log, int64_t seconds, struct lb_error *err) LB_MUST_CHECK;
+
+/*
+ * Deletes the request and leaves no copy of its token in the region: the log is
+ * compacted and what is not live is overwritten, also when there was no request
+ * (a cut may have come between). As lb_log_put() and lb_log_compact().
+ */
+int lb_request_drop(struct lb_log *log, struct lb_error *err) LB_MUST_CHECK;
 
 const char *lb_state_text(enum lb_state_name name); /* "confirmed", ... */
 
