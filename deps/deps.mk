@@ -51,9 +51,9 @@ DEPLIBS := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -lzstd -lcjson -lfdt -lubi
 CC_arm64 := aarch64-linux-gnu-gcc -specs=$(B)/deps/arm64/musl.specs
 AR_arm64 := aarch64-linux-gnu-gcc-ar
 STRIP_arm64 := aarch64-linux-gnu-strip
-CFLAGS_arm64 := -Os -flto -ffunction-sections -fdata-sections -fno-unwind-tables \
+CFLAGS_arm64 := -Os -flto=auto -ffunction-sections -fdata-sections -fno-unwind-tables \
 	-fno-asynchronous-unwind-tables -fstack-protector-strong -isystem $(B)/deps/arm64/include
-LDFLAGS_arm64 := -static -L$(B)/deps/arm64/lib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+LDFLAGS_arm64 := -static-pie -L$(B)/deps/arm64/lib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,--build-id=none -s
 DEPLIBS_arm64 := $(DEPLIBS)
 

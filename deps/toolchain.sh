@@ -10,9 +10,10 @@ arm64)
 	HOST=aarch64-linux-gnu
 	CC="$HOST-gcc -specs=$DEPS/musl.specs"
 	REALCC=$HOST-gcc
-	CFLAGS="-Os -ffunction-sections -fdata-sections -flto
+	CFLAGS="-Os -ffunction-sections -fdata-sections -flto=auto
+		-fstack-protector-strong
 		-fno-unwind-tables -fno-asynchronous-unwind-tables"
-	LDFLAGS="-static"
+	LDFLAGS="-static-pie"
 	NEEDS=musl
 	;;
 host)
