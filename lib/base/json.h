@@ -21,7 +21,8 @@
  * @ret_root: owned by the caller, free with cJSON_Delete()
  *
  * Return: 0, -LB_E_FORMAT (not an object, nested deeper than 8, a name twice
- * in one object, a NUL byte, bytes after the object), -LB_E_TOO_BIG, -LB_E_NOMEM.
+ * in one object, a NUL byte, bytes after the object; also when cJSON ran out of
+ * memory, which it does not tell apart), -LB_E_TOO_BIG.
  */
 int lb_json_parse(const void *text, size_t len, size_t max_len, const char *what,
 		  cJSON **ret_root, struct lb_error *err) LB_MUST_CHECK;
@@ -29,13 +30,16 @@ int lb_json_parse(const void *text, size_t len, size_t max_len, const char *what
 /*
  * Members of @obj by name. 0 and the value, -LB_E_NOT_FOUND when absent (@err
  * untouched, so that a default can follow), -LB_E_FORMAT with a sentence when the
- * type is wrong, a number is no exact integer of 0 to 2^53, a string is longer
+ * type is wrong, a number is no integer of 0 to 2^53 - 1, a string is longer
  * than @size - 1 or not printable ASCII/UTF-8.
  */
 int lb_json_u64(const cJSON *obj, const char *name, uint64_t *ret, struct lb_error *err) LB_MUST_CHECK;
 int lb_json_bool(const cJSON *obj, const char *name, bool *ret, struct lb_error *err) LB_MUST_CHECK;
 int lb_json_str(const cJSON *obj, const char *name, char *ret, size_t size,
 		struct lb_error *err) LB_MUST_CHECK;
+/* the same checks for an element of a list; @name is for the sentence */
+int lb_json_str_of(const cJSON *item, const char *name, char *ret, size_t size,
+		   struct lb_error *err) LB_MUST_CHECK;
 /* a SHA-256 or other fixed-length digest in hexadecimal */
 int lb_json_hex(const cJSON *obj, const char *name, uint8_t *ret, size_t len,
 		struct lb_error *err) LB_MUST_CHECK;

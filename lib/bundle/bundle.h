@@ -39,7 +39,9 @@ struct lb_bundle_head {
  * @src: is read from offset 0
  * @ret: free with lb_bundle_head_free()
  *
- * Reads at most 64 KiB + 8 signatures; no byte of it is interpreted as JSON.
+ * Reads at most 64 KiB + 8 signatures, and stops behind the tar header of the first
+ * index; no byte of it is interpreted as JSON. A head without signatures is read too:
+ * lb_keyring_verify() refuses it.
  *
  * Return: 0; -LB_E_FORMAT (not a bundle), -LB_E_TOO_BIG, -LB_E_TRUNCATED,
  * -LB_E_NOMEM or what @src returned.
@@ -47,6 +49,10 @@ struct lb_bundle_head {
 int lb_bundle_read_head(struct lb_source *src, struct lb_bundle_head *ret,
 			struct lb_error *err) LB_MUST_CHECK;
 void lb_bundle_head_free(struct lb_bundle_head *head);
+
+/* The same for NAME.json and NAME.sig.KEYID; a channel file is @name "channel". */
+int lb_signed_read_head(struct lb_source *src, const char *name, struct lb_bundle_head *ret,
+			struct lb_error *err) LB_MUST_CHECK;
 
 /* Where the members lie, from the manifest's sizes alone. */
 struct lb_bundle_layout {

@@ -13,7 +13,8 @@
 
 #define LB_MANIFEST_MAX_BYTES (64 * 1024)
 #define LB_MANIFEST_FORMAT 1
-#define LB_NAME_MAX 31	   /* image, target, product and hardware names: [a-z0-9._-] */
+#define LB_NAME_MAX 31	   /* image, target and product names: [a-z0-9] then [a-z0-9._-] */
+#define LB_COMPATIBLE_MAX 63 /* a device tree's compatible: [A-Za-z0-9,._+-] */
 #define LB_VERSION_MAX 63  /* printable text for people */
 #define LB_IMAGES_MAX 16
 #define LB_HARDWARE_MAX 32
@@ -46,7 +47,7 @@ struct lb_manifest {
 	int64_t created_s;     /* since 1970 */
 	char product[LB_NAME_MAX + 1];
 	char version[LB_VERSION_MAX + 1];
-	char hardware[LB_HARDWARE_MAX][LB_NAME_MAX + 1];
+	char hardware[LB_HARDWARE_MAX][LB_COMPATIBLE_MAX + 1];
 	uint32_t hardware_count;
 	uint32_t image_count;
 	struct lb_image images[LB_IMAGES_MAX];
@@ -55,7 +56,7 @@ struct lb_manifest {
 /**
  * lb_manifest_parse() - bytes to struct, every bound checked
  * @text: manifest.json; only bytes whose signature was verified belong here
- * @ret: about 8 KiB; untouched on failure
+ * @ret: about 6 KiB; untouched on failure
  *
  * Allocates temporarily, at most a small multiple of @len.
  *
@@ -65,8 +66,17 @@ struct lb_manifest {
 int lb_manifest_parse(const void *text, size_t len, struct lb_manifest *ret,
 		      struct lb_error *err) LB_MUST_CHECK;
 
+/* Are these names as the manifest allows them? The channel file's are the same. */
+_Bool lb_name_valid(const char *name);
+_Bool lb_compatible_valid(const char *name);
+
 /* Names as in the manifest: "raw", "fit", ... NULL for none. */
 const char *lb_image_kind_name(enum lb_image_kind kind);
 const char *lb_encoding_name(enum lb_encoding encoding);
+/* Their inverse: the value, or -1. */
+int lb_image_kind_by_name(const char *name);
+int lb_encoding_by_name(const char *name);
+/* What an encoding's payload member is called after the image: ".zst", ".raw". */
+const char *lb_encoding_suffix(enum lb_encoding encoding);
 
 #endif

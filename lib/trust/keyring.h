@@ -17,6 +17,7 @@
 
 struct lb_keyring {
 	uint32_t count;
+	bool refuse_development; /* a release build does so in any case */
 	struct lb_key {
 		char keyid[LB_KEYID_HEX]; /* first 8 bytes of SHA-256(SubjectPublicKeyInfo), hex */
 		bool development;	  /* its PEM is marked as a development key */

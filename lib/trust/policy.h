@@ -11,7 +11,7 @@
 /* What this device is. */
 struct lb_device {
 	char product[LB_NAME_MAX + 1];
-	char hardware[4][LB_NAME_MAX + 1]; /* the board's compatibles, most specific first */
+	char hardware[4][LB_COMPATIBLE_MAX + 1]; /* the board's compatibles, most specific first */
 	uint32_t hardware_count;
 	uint32_t recovery_release;
 	uint64_t floor_release; /* lowest release that may be installed */

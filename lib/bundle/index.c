@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "bundle/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+/* Offsets in the header and in an entry: docs/SPEC.md, "Index". */
+enum { H_MAGIC = 0, H_ENTRY_BYTES = 8, H_COUNT = 12, H_IMAGE = 16, H_PAYLOAD = 24 };
+enum { E_TYPE = 0, E_LENGTH = 1, E_REFERENCE = 4, E_DIGEST = 8 };
+
+static const uint8_t magic[8] = "LBINDEX1";
+
+struct entry {
+	uint8_t type;
+	uint32_t length;
+	uint32_t reference; /* stored length or number of the original */
+	const uint8_t *sha256;
+};
+
+static struct entry entry_at(const uint8_t *bytes, uint32_t number)
+{
+	const uint8_t *p = bytes + LB_INDEX_HEADER_BYTES + (size_t)number * LB_INDEX_ENTRY_BYTES;
+
+	return (struct entry){
+		.type = p[E_TYPE],
+		.length = lb_get_le32(p) >> 8,
+		.reference = lb_get_le32(p + E_REFERENCE),
+		.sha256 = p + E_DIGEST,
+	};
+}
+
+static int bad_entry(uint32_t number, const char *what, struct lb_error *err)
+{
+	return lb_error_set(err, LB_E_FORMAT, "entry %u of the index %s", number, what);
+}
+
+static int check_duplicate(const struct lb_index *idx, uint32_t number, const struct entry *e,
+			   struct lb_error *err)
+{
+	struct entry original;
+
+	if (e->reference >= number)
+		return bad_entry(number, "repeats an entry that does not precede it", err);
+	original = entry_at(idx->bytes, e->reference);
+	if (original.type != LB_CHUNK_DATA || original.length != e->length ||
+	    memcmp(original.sha256, e->sha256, LB_SHA256_BYTES))
+		return bad_entry(number, "differs from the entry that it repeats", err);
+	return 0;
+}
+
+/* One entry's own bounds; adds it to the sums in @idx. */
+static int check_entry(struct lb_index *idx, const struct lb_image *image, uint32_t number,
+		       struct lb_error *err)
+{
+	struct entry e = entry_at(idx->bytes, number);
+	int rc = 0;
+
+	if (!e.length || (e.type != LB_CHUNK_ZERO && e.length > LB_CHUNK_MAX_BYTES))
+		return bad_entry(number, "has a length out of bounds", err);
+	switch (e.type) {
+	case LB_CHUNK_DATA:
+		if (!e.reference || e.reference > LB_STORED_MAX_BYTES ||
+		    (image->encoding == LB_ENC_NONE && e.reference != e.length))
+			return bad_entry(number, "has a stored length out of bounds", err);
+		idx->payload_bytes += e.reference;
+		if (e.reference > idx->longest_stored)
+			idx->longest_stored = e.reference;
+		break;
+	case LB_CHUNK_ZERO:
+		if (e.reference || !lb_bytes_all_zero(e.sha256, LB_SHA256_BYTES))
+			return bad_entry(number, "is a zero chunk with data", err);
+		break;
+	case LB_CHUNK_DUPLICATE:
+		rc = check_duplicate(idx, number, &e, err);
+		break;
+	default:
+		return bad_entry(number, "is of an unknown type", err);
+	}
+	idx->image_bytes += e.length;
+	if (e.type != LB_CHUNK_ZERO && e.length > idx->longest_chunk)
+		idx->longest_chunk = e.length;
+	return rc;
+}
+
+static int check_header(const struct lb_index *idx, const struct lb_image *image,
+			struct lb_error *err)
+{
+	const uint8_t *h = idx->bytes;
+
+	if (idx->bytes_len < LB_INDEX_HEADER_BYTES || memcmp(h + H_MAGIC, magic, sizeof(magic)) ||
+	    lb_get_le32(h + H_ENTRY_BYTES) != LB_INDEX_ENTRY_BYTES)
+		return lb_error_set(err, LB_E_FORMAT, "%s is no index", image->index.name);
+	if (idx->chunk_count > LB_INDEX_CHUNKS_MAX)
+		return lb_error_set(err, LB_E_TOO_BIG, "%s has %u entries, at most %u are allowed",
+				    image->index.name, idx->chunk_count, LB_INDEX_CHUNKS_MAX);
+	if (idx->bytes_len !=
+	    LB_INDEX_HEADER_BYTES + (size_t)idx->chunk_count * LB_INDEX_ENTRY_BYTES)
+		return lb_error_set(err, LB_E_FORMAT, "%s has %zu bytes, which are not %u entries",
+				    image->index.name, idx->bytes_len, idx->chunk_count);
+	if (lb_get_le64(h + H_IMAGE) != image->size_bytes ||
+	    lb_get_le64(h + H_PAYLOAD) != image->payload.size_bytes)
+		return lb_error_set(err, LB_E_FORMAT, "%s and the manifest differ in the sizes of %s",
+				    image->index.name, image->name);
+	return 0;
+}
+
+int lb_index_parse(uint8_t *bytes, size_t len, const struct lb_image *image,
+		   struct lb_index *ret, struct lb_error *err)
+{
+	struct lb_index idx = { .bytes = bytes, .bytes_len = len };
+	int rc;
+
+	if (len >= LB_INDEX_HEADER_BYTES)
+		idx.chunk_count = lb_get_le32(bytes + H_COUNT);
+	rc = check_header(&idx, image, err);
+	for (uint32_t i = 0; !rc && i < idx.chunk_count; i++)
+		rc = check_entry(&idx, image, i, err);
+	if (rc)
+		return rc;
+	if (idx.image_bytes != image->size_bytes || idx.payload_bytes != image->payload.size_bytes)
+		return lb_error_set(err, LB_E_FORMAT,
+				    "the chunks of %s add up to %llu bytes from %llu stored",
+				    image->name, (unsigned long long)idx.image_bytes,
+				    (unsigned long long)idx.payload_bytes);
+	*ret = idx;
+	return 0;
+}
+
+void lb_index_free(struct lb_index *idx)
+{
+	if (!idx)
+		return;
+	free(idx->bytes);
+	memset(idx, 0, sizeof(*idx));
+}
+
+_Bool lb_index_next(const struct lb_index *idx, struct lb_chunk_cursor *cursor,
+		    struct lb_chunk *ret)
+{
+	struct entry e;
+
+	if (cursor->next >= idx->chunk_count)
+		return 0;
+	e = entry_at(idx->bytes, cursor->next);
+	*ret = (struct lb_chunk){
+		.type = (enum lb_chunk_type)e.type,
+		.number = cursor->next,
+		.length = e.length,
+		.stored_length = e.type == LB_CHUNK_DATA ? e.reference : 0,
+		.original = e.type == LB_CHUNK_DUPLICATE ? e.reference : 0,
+		.offset = cursor->offset,
+		.stored_offset = cursor->stored_offset,
+		.sha256 = e.sha256,
+	};
+	cursor->next++;
+	cursor->offset += ret->length;
+	cursor->stored_offset += ret->stored_length;
+	return 1;
+}
