@@ -46,4 +46,4 @@ if [ ! -e "$kept/config" ]; then
 	mv "$kept.new" "$kept"
 fi
 mkdir -p "$out"
-cp -p "$kept/Image" "$kept/Image.lzma" "$kept/config" "$out/"
+cp -p "$kept"/* "$out/"

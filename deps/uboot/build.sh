@@ -3,7 +3,7 @@
 #
 # deps/uboot/build.sh locked|prompt  - builds U-Boot with the boot script in it
 #
-# Result: build/deps/uboot-VARIANT/{u-boot-nodtb.bin,mkimage,config}. The key that
+# Result: build/deps/uboot-VARIANT/{u-boot-nodtb.bin,mkimage,fdt_add_pubkey,config}. The key that
 # it trusts is not part of this: images/ appends it with the control device tree.
 # Kept in $LB_CACHE under a hash of all inputs.
 set -eu
@@ -48,10 +48,11 @@ if [ ! -e "$kept/config" ]; then
 	make -s -C "$work/src" O="$work/obj" -j"${LB_JOBS:-$(nproc)}" u-boot-nodtb.bin tools
 	rm -rf "$kept.new"
 	mkdir -p "$kept.new"
-	cp "$work/obj/u-boot-nodtb.bin" "$work/obj/tools/mkimage" "$kept.new/"
+	cp "$work/obj/u-boot-nodtb.bin" "$work/obj/tools/mkimage" \
+		"$work/obj/tools/fdt_add_pubkey" "$kept.new/"
 	cp "$work/obj/.config" "$kept.new/config"
 	rm -rf "$kept" "$work"
 	mv "$kept.new" "$kept"
 fi
 mkdir -p "$out"
-cp -p "$kept/u-boot-nodtb.bin" "$kept/mkimage" "$kept/config" "$out/"
+cp -p "$kept"/* "$out/"

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# What recovery and the reference main OS know about the board. Sourced by both.
+
+DISK=mmcblk0
+
+# /dev/lb/NAME for the partitions of the board's own card, /dev/lb/disk for all of
+# it. Only that card counts: a stick may carry a partition of any name.
+link_partitions() {
+	mkdir -p /dev/lb
+	ln -sf "/dev/$DISK" /dev/lb/disk
+	for event in /sys/class/block/"$DISK"p*/uevent; do
+		device='' name=''
+		while IFS='=' read -r key value; do
+			case $key in
+			DEVNAME) device=$value ;;
+			PARTNAME) name=$value ;;
+			esac
+		done <"$event"
+		case $name in
+		recovery_a | recovery_b | state | boot | root | data)
+			ln -sf "/dev/$device" "/dev/lb/$name" ;;
+		esac
+	done
+}
+
+# The card is found a moment after the kernel starts its first program.
+wait_for_disk() {
+	tries=0
+	while [ ! -e "/dev/$DISK" ] && [ $tries -lt 10 ]; do
+		sleep 1
+		tries=$((tries + 1))
+	done
+	[ -e "/dev/$DISK" ]
+}
+
+# feed_watchdog PID - start the watchdog; feed it while process PID lives
+#
+# Once PID has made /run/lifeboat/heartbeat it must make that file again at least
+# every minute (it is removed each time it is seen), or the board resets too.
+feed_watchdog() {
+	if [ ! -c /dev/watchdog ]; then
+		echo "Lifeboat: no watchdog"
+		return
+	fi
+	(
+		missed=-1
+		while kill -0 "$1" 2>/dev/null; do
+			echo >&9
+			if [ -e /run/lifeboat/heartbeat ]; then
+				rm -f /run/lifeboat/heartbeat
+				missed=0
+			elif [ $missed -ge 0 ]; then
+				missed=$((missed + 1))
+			fi
+			[ $missed -lt 12 ] || break
+			sleep 5
+		done
+	) 9>/dev/watchdog &
+}
+
+# Cable and address in the background; udhcpc keeps asking for ever.
+start_network() {
+	ifconfig lo 127.0.0.1 up
+	for path in /sys/class/net/*; do
+		interface=${path##*/}
+		[ "$interface" != lo ] || continue
+		ifconfig "$interface" up
+		udhcpc -b -S -T 2 -A 5 -i "$interface" -s /etc/lifeboat/udhcpc.sh >/dev/null 2>&1 &
+	done
+}
+
+# boot_argument NAME - value of NAME= on the kernel's command line
+boot_argument() {
+	read -r line </proc/cmdline
+	# shellcheck disable=SC2086 # words are wanted
+	for word in $line; do
+		case $word in
+		"$1="*) echo "${word#*=}" ;;
+		esac
+	done
+}

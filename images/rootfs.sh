@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# images/rootfs.sh recovery|main FOLDER BUSYBOX PROGRAM...
+#
+# Lays out a root file system: images/common, images/KIND-rootfs, busybox with a
+# link for each of its commands, and the programs.
+set -eu
+
+kind=$1 folder=$2 busybox=$3
+shift 3
+
+rm -rf "$folder"
+mkdir -p "$folder"
+for d in bin sbin usr/bin usr/sbin dev proc sys run tmp etc/lifeboat media/data; do
+	mkdir -p "$folder/$d"
+done
+cp -R "images/$kind-rootfs/." "$folder/"
+cp images/common/board.sh images/common/udhcpc.sh "$folder/etc/lifeboat/"
+cp "$busybox" "$folder/bin/busybox"
+ln -s /run/resolv.conf "$folder/etc/resolv.conf"
+
+case $kind in
+recovery)
+	# the commands its init and udhcpc script use, no more
+	links="bin/sh bin/mount bin/ln bin/mkdir bin/mv bin/rm bin/sleep bin/sync bin/kill
+		sbin/ifconfig sbin/route sbin/udhcpc sbin/reboot"
+	where=bin ;;
+main)
+	links=$(qemu-aarch64-static "$busybox" --list-full 2>/dev/null || "$busybox" --list-full)
+	mkdir -p "$folder/data" "$folder/var"
+	where=usr/sbin ;;
+esac
+for link in $links; do
+	mkdir -p "$folder/$(dirname "$link")"
+	[ -e "$folder/$link" ] || ln -s /bin/busybox "$folder/$link"
+done
+for program; do
+	install -m 755 "$program" "$folder/$where/"
+done
+find "$folder" -type d -exec chmod 755 {} +
+find "$folder" -type f -exec chmod u+rw,go+r,go-w {} +
