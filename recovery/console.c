@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "console.h"
+
+#include <cJSON.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BEAT_EVERY_MS 1000u
+#define SHOW_EVERY_MS 500u
+#define SHOW_LINE_MS 2000u /* not a terminal: a new line each time */
+
+void console_init(struct console *c, FILE *out, struct lb_clock *clock)
+{
+	memset(c, 0, sizeof(*c));
+	c->out = out;
+	c->clock = clock;
+	c->tty = isatty(fileno(out));
+	c->started_ms = lb_clock_ms(clock);
+}
+
+void console_beat(struct console *c)
+{
+	uint64_t now = lb_clock_ms(c->clock);
+	int fd;
+
+	if (!c->heartbeat || (c->beat_ms && now - c->beat_ms < BEAT_EVERY_MS))
+		return;
+	c->beat_ms = now;
+	fd = open(c->heartbeat, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		close(fd); /* without a heartbeat the watchdog resets the board: as it should */
+}
+
+/* Keeps the last LOG_KEEP_BYTES, whole lines only. */
+static void keep(struct console *c, const char *line, size_t len)
+{
+	if (len > sizeof(c->kept))
+		return;
+	while (c->kept_len + len > sizeof(c->kept)) {
+		char *nl = memchr(c->kept, '\n', c->kept_len);
+		size_t cut = nl ? (size_t)(nl - c->kept) + 1 : c->kept_len;
+
+		memmove(c->kept, c->kept + cut, c->kept_len - cut);
+		c->kept_len -= cut;
+	}
+	memcpy(c->kept + c->kept_len, line, len);
+	c->kept_len += len;
+}
+
+void console_attach_log(struct console *c, struct lb_log *log)
+{
+	char now[LOG_KEEP_BYTES];
+	size_t now_len = c->kept_len;
+	ptrdiff_t n;
+
+	memcpy(now, c->kept, now_len);
+	n = lb_log_get(log, LB_REC_LOG, c->kept, sizeof(c->kept));
+	c->kept_len = n > 0 ? (size_t)n : 0;
+	keep(c, now, now_len);
+	c->log = log;
+}
+
+static const char *level_name(enum lb_level level)
+{
+	static const char *const names[] = { "info", "warning", "error" };
+
+	return names[level];
+}
+
+static void print_event(struct console *c, cJSON *event)
+{
+	char *text = cJSON_PrintUnformatted(event);
+
+	if (text)
+		fprintf(c->out, "%s\n", text);
+	cJSON_free(text);
+	cJSON_Delete(event);
+	fflush(c->out);
+}
+
+static cJSON *new_event(struct console *c, const char *kind)
+{
+	cJSON *event = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(event, "ms", (double)(lb_clock_ms(c->clock) - c->started_ms));
+	cJSON_AddStringToObject(event, "event", kind);
+	return event;
+}
+
+static void say(void *ctx, enum lb_level level, const char *code, const char *text)
+{
+	struct console *c = ctx;
+	uint64_t ms = lb_clock_ms(c->clock) - c->started_ms;
+	char line[384];
+	int len;
+
+	console_beat(c);
+	len = snprintf(line, sizeof(line), "%5u.%03u %s%s%s [%s]\n", (unsigned int)(ms / 1000),
+		       (unsigned int)(ms % 1000), level ? level_name(level) : "",
+		       level ? ": " : "", text, code);
+	keep(c, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line) - 1);
+	if (c->events) {
+		cJSON *event = new_event(c, "message");
+
+		cJSON_AddStringToObject(event, "level", level_name(level));
+		cJSON_AddStringToObject(event, "code", code);
+		cJSON_AddStringToObject(event, "text", text);
+		print_event(c, event);
+		return;
+	}
+	fprintf(c->out, "%slifeboat: %s%s%s [%s]\n", c->line_open ? "\n" : "",
+		level ? level_name(level) : "", level ? ": " : "", text, code);
+	c->line_open = false;
+	fflush(c->out);
+}
+
+/* What the step has done and has to do, in bytes of the images. */
+static void step_bytes(const char *step, const struct lb_update_counters *c, uint64_t *done,
+		       uint64_t *total)
+{
+	bool reading = !strcmp(step, "plan");
+
+	*done = reading ? c->total_bytes : c->durable_bytes;
+	*total = reading ? 0 : c->total_bytes;
+}
+
+static void print_progress(struct console *c, const char *step, const char *image,
+			   const struct lb_update_counters *n, uint64_t rate)
+{
+	uint64_t done, total, left_s;
+
+	step_bytes(step, n, &done, &total);
+	if (!total) {
+		fprintf(c->out, "  %-7s %-8s %8.1f MiB looked at", step, image, (double)done / 1048576);
+	} else {
+		left_s = rate ? (total - done) / rate : 0;
+		fprintf(c->out, "  %-7s %-8s %3u %%  %.1f of %.1f MiB  %.1f MiB/s  %u:%02u left",
+			step, image, (unsigned int)(done * 100 / total), (double)done / 1048576,
+			(double)total / 1048576, (double)rate / 1048576,
+			(unsigned int)(left_s / 60), (unsigned int)(left_s % 60));
+	}
+	fputs(c->tty ? "   \r" : "\n", c->out);
+	c->line_open = c->tty;
+	fflush(c->out);
+}
+
+static void event_progress(struct console *c, const char *step, const char *image,
+			   const struct lb_update_counters *n, uint64_t rate)
+{
+	cJSON *event = new_event(c, "progress");
+
+	cJSON_AddStringToObject(event, "step", step);
+	cJSON_AddStringToObject(event, "image", image);
+	cJSON_AddNumberToObject(event, "total_bytes", (double)n->total_bytes);
+	cJSON_AddNumberToObject(event, "durable_bytes", (double)n->durable_bytes);
+	cJSON_AddNumberToObject(event, "skip_bytes", (double)n->skip_bytes);
+	cJSON_AddNumberToObject(event, "fetch_bytes", (double)n->fetch_bytes);
+	cJSON_AddNumberToObject(event, "fetched_bytes", (double)n->fetched_bytes);
+	cJSON_AddNumberToObject(event, "written_bytes", (double)n->written_bytes);
+	cJSON_AddNumberToObject(event, "ranges", n->ranges);
+	cJSON_AddNumberToObject(event, "bytes_per_s", (double)rate);
+	print_event(c, event);
+}
+
+static void progress(void *ctx, const char *step, const char *image,
+		     const struct lb_update_counters *n)
+{
+	struct console *c = ctx;
+	uint64_t now = lb_clock_ms(c->clock), done, total, rate;
+	bool fresh = strncmp(step, c->step, sizeof(c->step) - 1);
+
+	console_beat(c);
+	step_bytes(step, n, &done, &total);
+	if (fresh) {
+		snprintf(c->step, sizeof(c->step), "%s", step);
+		c->rate_from_ms = now;
+		c->rate_from_bytes = done;
+	}
+	if (c->quiet || !strcmp(step, "planned"))
+		return;
+	if (!fresh && done < total &&
+	    now - c->shown_ms < (c->tty || c->events ? SHOW_EVERY_MS : SHOW_LINE_MS))
+		return;
+	c->shown_ms = now;
+	rate = now > c->rate_from_ms && done > c->rate_from_bytes
+		       ? (done - c->rate_from_bytes) * 1000 / (now - c->rate_from_ms)
+		       : 0;
+	if (c->events)
+		event_progress(c, step, image, n, rate);
+	else
+		print_progress(c, step, image, n, rate);
+}
+
+static void persist(void *ctx)
+{
+	struct console *c = ctx;
+
+	if (c->log && c->kept_len && lb_log_put(c->log, LB_REC_LOG, c->kept, c->kept_len, NULL))
+		fprintf(c->out, "lifeboat: warning: the log could not be kept [io-error]\n");
+}
+
+struct lb_reporter console_reporter(struct console *c)
+{
+	return (struct lb_reporter){
+		.ctx = c,
+		.say = say,
+		.progress = progress,
+		.persist = persist,
+	};
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lifeboat-recovery: builds the ports from a configuration file, runs the flow,
+ * reports once. On the board init reboots when it ends; on a workstation it is
+ * an ordinary program on files. docs/RECOVERY.md.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "console.h"
+#include "linux/clock.h"
+#include "linux/config_open.h"
+#include "linux/fs.h"
+#include "linux/http.h"
+#include "linux/lock.h"
+#include "settings.h"
+#include "sources.h"
+
+enum exit_code {
+	EXIT_INSTALLED = 0, /* main may be booted; it changed or was found whole */
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_RETURNED = 3,  /* main may be booted as it was; the result record says why */
+	EXIT_STOPPED = 4,   /* by a signal: start it again to go on */
+};
+
+struct program {
+	struct settings settings;
+	struct console console;
+	struct lb_reporter report;
+	struct lb_blk *state, *env[2];
+	struct lb_log log;
+	struct lb_boot boot;
+	struct lb_keyring keys;
+	struct lb_recovery recovery;
+	int signals; /* signalfd */
+};
+
+struct arguments {
+	const char *config, *reason, *install;
+	bool events, quiet;
+};
+
+static const char usage[] =
+	"usage: lifeboat-recovery --config FILE [options]\n"
+	"\n"
+	"Carries out what the state region asks for: installs, resumes, rescues or\n"
+	"heals, and sets the boot flag for what may be started next.\n"
+	"\n"
+	"  -c, --config FILE   which device this is and where its parts lie\n"
+	"  -i, --install URL   first stage a request for the bundle at URL or in a file\n"
+	"  -r, --reason WORD   why recovery was started: requested, flag-lost,\n"
+	"                      boot-limit, main-invalid or manual; default: the kernel's\n"
+	"                      command line says it\n"
+	"  -e, --events        print JSON lines instead of text\n"
+	"  -q, --quiet         no progress\n"
+	"  -V, --version       print the version\n"
+	"  -h, --help          print this\n"
+	"\n"
+	"exit status: 0 main may be started (updated or found whole), 1 failed, 2 usage,\n"
+	"3 main may be started unchanged (refused or unreachable), 4 stopped by a signal\n";
+
+static bool stop_asked(void *ctx)
+{
+	struct program *p = ctx;
+	struct signalfd_siginfo info;
+
+	console_beat(&p->console);
+	return read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}
+
+static int watch_signals(struct program *p)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	p->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return p->signals < 0 ? -LB_E_IO : 0;
+}
+
+static int open_slot(void *ctx, const char *name, bool writable, struct lb_blk **ret,
+		     struct lb_error *err)
+{
+	struct program *p = ctx;
+	const struct lb_config_slot *slot = lb_config_slot(&p->settings.config, name);
+
+	if (!slot)
+		return lb_error_set(err, LB_E_NO_SLOT, "slot %s is not configured", name);
+	return lb_config_open_region(&slot->region, writable, name, ret, err);
+}
+
+/* lifeboat.reason=WORD of the kernel's command line. */
+static enum lb_reason reason_of_boot(const char *path)
+{
+	static const char key[] = "lifeboat.reason=";
+	char line[2049] = "";
+	const char *at;
+	ptrdiff_t n = lb_fs_read(path, line, sizeof(line) - 1, NULL);
+
+	line[n > 0 ? n : 0] = '\0';
+	at = strstr(line, key);
+	if (!at)
+		return LB_REASON_NONE;
+	at += strlen(key);
+	return lb_reason_parse(at, strcspn(at, " \n"));
+}
+
+static int open_storage(struct program *p, struct lb_error *err)
+{
+	const struct lb_config *c = &p->settings.config;
+	int r = lb_config_open_region(&c->state, true, "state", &p->state, err);
+
+	for (int i = 0; !r && i < 2; i++)
+		r = lb_config_open_region(&c->env[i], true, "environment", &p->env[i], err);
+	if (!r)
+		r = lb_handover_open_log(&p->log, p->state, &p->recovery.state_lost, err);
+	if (!r)
+		r = lb_boot_open(&p->boot, p->env[0], p->env[1], err);
+	return r;
+}
+
+static int open_trust(struct program *p, struct lb_error *err)
+{
+	int r = lb_config_load_keys(&p->settings.config, &p->keys, err);
+
+	if (!r)
+		r = lb_config_device(&p->settings.config, &p->recovery.device, err);
+	p->recovery.device.recovery_release = p->settings.release;
+	return r;
+}
+
+static void fill_ports(struct program *p, const struct arguments *a)
+{
+	struct lb_recovery *r = &p->recovery;
+
+	r->dev = (struct lb_device_state){ .log = &p->log, .boot = &p->boot };
+	r->slots = (struct lb_slots){ .ctx = p, .open = open_slot };
+	r->sources = sources_of(&p->settings);
+	r->clock = lb_clock_system();
+	r->keys = &p->keys;
+	r->report = &p->report;
+	r->limits = p->settings.limits;
+	r->reason = a->reason ? lb_reason_parse(a->reason, strlen(a->reason))
+			      : reason_of_boot(p->settings.cmdline);
+	r->time_floor_s = LB_BUILD_TIME;
+	r->stop = stop_asked;
+	r->stop_ctx = p;
+}
+
+/* --install: what the agent does in main, without its checks. */
+static int stage(struct program *p, const char *url, struct lb_error *err)
+{
+	struct lb_request request = { .url_count = 1, .time_s = LB_BUILD_TIME };
+
+	if (strlen(url) > LB_URL_MAX)
+		return lb_error_set(err, LB_E_INVALID, "the URL is longer than %d characters",
+				    LB_URL_MAX);
+	snprintf(request.urls[0], sizeof(request.urls[0]), "%s", url);
+	p->recovery.reason = LB_REASON_REQUESTED;
+	return lb_handover_stage(&p->recovery.dev, &request, NULL, err);
+}
+
+/* The peak of memory, for those who watch it. */
+static void report_memory(struct program *p)
+{
+	char status[2048];
+	ptrdiff_t n = lb_fs_read("/proc/self/status", status, sizeof(status) - 1, NULL);
+	const char *at;
+
+	status[n > 0 ? n : 0] = '\0';
+	at = strstr(status, "VmHWM:");
+	if (at)
+		lb_say(&p->report, LB_LEVEL_INFO, "memory", "peak of memory: %lu KiB",
+		       strtoul(at + strlen("VmHWM:"), NULL, 10));
+}
+
+static int outcome(struct program *p, enum lb_recovery_end end)
+{
+	struct lb_result result;
+
+	if (end == LB_END_STOPPED)
+		return EXIT_STOPPED;
+	if (lb_result_load(&p->log, &result, NULL) || !strcmp(result.code, "ok") ||
+	    !strcmp(result.code, lb_error_name(LB_E_TRIAL)))
+		return EXIT_INSTALLED;
+	return EXIT_RETURNED;
+}
+
+static int run(struct program *p, const struct arguments *a, struct lb_error *err)
+{
+	enum lb_recovery_end end = LB_END_REBOOT;
+	int r = settings_load(a->config, &p->settings, err);
+
+	if (!r)
+		r = lb_lock_take(p->settings.lock, err);
+	if (r < 0)
+		return r;
+	if (p->settings.heartbeat[0])
+		p->console.heartbeat = p->settings.heartbeat;
+	r = open_storage(p, err);
+	if (!r)
+		r = open_trust(p, err);
+	if (r)
+		return r;
+	console_attach_log(&p->console, &p->log);
+	fill_ports(p, a);
+	if (a->install)
+		r = stage(p, a->install, err);
+	if (!r)
+		r = lb_recovery_run(&p->recovery, &end, err);
+	if (r)
+		return r;
+	report_memory(p);
+	return outcome(p, end);
+}
+
+static void close_all(struct program *p)
+{
+	lb_boot_close(&p->boot);
+	lb_keyring_free(&p->keys);
+	for (int i = 0; i < 2; i++)
+		lb_blk_close(p->env[i]);
+	lb_blk_close(p->state);
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "install", required_argument, NULL, 'i' },
+		{ "reason", required_argument, NULL, 'r' },
+		{ "events", no_argument, NULL, 'e' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:i:r:eqVh", options, NULL)) != -1) {
+		switch (c) {
+		case 'c': a->config = optarg; break;
+		case 'i': a->install = optarg; break;
+		case 'r': a->reason = optarg; break;
+		case 'e': a->events = true; break;
+		case 'q': a->quiet = true; break;
+		case 'V': puts("lifeboat-recovery " LB_VERSION); return EXIT_INSTALLED;
+		case 'h': fputs(usage, stdout); return EXIT_INSTALLED;
+		default: return EXIT_USAGE;
+		}
+	}
+	if (a->config && optind == argc &&
+	    (!a->reason || lb_reason_parse(a->reason, strlen(a->reason)) != LB_REASON_NONE))
+		return -1;
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	struct lb_error err = { 0 };
+	struct program *p;
+	int r = parse(argc, argv, &args);
+
+	if (r >= 0)
+		return r;
+	p = calloc(1, sizeof(*p));
+	if (!p || watch_signals(p) || lb_http_init()) {
+		fputs("lifeboat-recovery: error: no memory to start [out-of-memory]\n", stderr);
+		return EXIT_FAILED;
+	}
+	console_init(&p->console, stdout, lb_clock_system());
+	p->console.events = args.events;
+	p->console.quiet = args.quiet;
+	p->report = console_reporter(&p->console);
+	r = run(p, &args, &err);
+	if (r < 0) {
+		lb_say_error(&p->report, LB_LEVEL_ERROR, r, &err);
+		r = EXIT_FAILED;
+	}
+	close_all(p);
+	lb_http_exit();
+	free(p);
+	return r;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+static const struct settings defaults = {
+	.release = 1,
+	.limits = {
+		.give_up_ms = 600 * 1000,
+		.retry_min_ms = 1000,
+		.retry_max_ms = 60 * 1000,
+		.url_ms = 60 * 1000,
+		.idle_ms = 600 * 1000,
+	},
+	.network_wait_s = 30,
+	.cmdline = "/proc/cmdline",
+	.lock = "/run/lifeboat-recovery.lock",
+};
+
+/* A missing setting leaves its default. */
+static int optional(int r)
+{
+	return r == -LB_E_NOT_FOUND ? 0 : r;
+}
+
+/* A number of seconds or milliseconds into 32 bits of milliseconds. */
+static int time_setting(const cJSON *o, const char *name, uint32_t unit_ms, uint32_t *ret_ms,
+			struct lb_error *err)
+{
+	uint64_t v;
+	int r = lb_json_u64(o, name, &v, err);
+
+	if (r)
+		return optional(r);
+	if (v > UINT32_MAX / 2 / unit_ms)
+		return lb_error_set(err, LB_E_FORMAT, "recovery.%s: %llu is too long a time", name,
+				    (unsigned long long)v);
+	*ret_ms = (uint32_t)v * unit_ms;
+	return 0;
+}
+
+static int number_setting(const cJSON *o, const char *name, uint32_t *ret, struct lb_error *err)
+{
+	return time_setting(o, name, 1, ret, err);
+}
+
+static int media_setting(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	const cJSON *list, *entry;
+	int r = lb_json_array(o, "media", &list, err);
+
+	if (r)
+		return optional(r);
+	cJSON_ArrayForEach(entry, list) {
+		if (!cJSON_IsString(entry) || s->media_count == MEDIA_MAX ||
+		    strlen(entry->valuestring) > LB_CONFIG_PATH_MAX)
+			return lb_error_set(err, LB_E_FORMAT,
+					    "recovery.media: wants at most %d folders", MEDIA_MAX);
+		snprintf(s->media[s->media_count++], sizeof(s->media[0]), "%s",
+			 entry->valuestring);
+	}
+	return 0;
+}
+
+static int section(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	static const char *const names[] = {
+		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "idle_s",
+		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "media", NULL,
+	};
+	const char *unknown;
+	int r;
+
+	if (!lb_config_known(o, names, &unknown))
+		return lb_error_set(err, LB_E_FORMAT, "recovery.%.60s: no such setting", unknown);
+	r = number_setting(o, "release", &s->release, err);
+	if (!r)
+		r = time_setting(o, "give_up_s", 1000, &s->limits.give_up_ms, err);
+	if (!r)
+		r = time_setting(o, "retry_min_ms", 1, &s->limits.retry_min_ms, err);
+	if (!r)
+		r = time_setting(o, "retry_max_s", 1000, &s->limits.retry_max_ms, err);
+	if (!r)
+		r = time_setting(o, "url_s", 1000, &s->limits.url_ms, err);
+	if (!r)
+		r = time_setting(o, "idle_s", 1000, &s->limits.idle_ms, err);
+	if (!r)
+		r = number_setting(o, "network_wait_s", &s->network_wait_s, err);
+	if (!r)
+		r = optional(lb_json_str(o, "interface", s->interface, sizeof(s->interface), err));
+	if (!r)
+		r = optional(lb_json_str(o, "cmdline", s->cmdline, sizeof(s->cmdline), err));
+	if (!r)
+		r = optional(lb_json_str(o, "heartbeat", s->heartbeat, sizeof(s->heartbeat), err));
+	if (!r)
+		r = optional(lb_json_str(o, "lock", s->lock, sizeof(s->lock), err));
+	return r ? r : media_setting(o, s, err);
+}
+
+int settings_load(const char *path, struct settings *ret, struct lb_error *err)
+{
+	struct settings s = defaults;
+	const cJSON *own;
+	cJSON *root;
+	int r = lb_config_load(path, &s.config, &root, err);
+
+	if (r)
+		return r;
+	r = lb_json_obj(root, "recovery", &own, err);
+	r = r ? optional(r) : section(own, &s, err);
+	cJSON_Delete(root);
+	if (r)
+		return lb_config_fail(path, NULL, r, err);
+	if (!s.limits.retry_min_ms)
+		s.limits.retry_min_ms = 1;
+	*ret = s;
+	return 0;
+}

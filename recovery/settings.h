@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The "recovery" section of the configuration file; docs/RECOVERY.md lists it. */
+#ifndef RECOVERY_SETTINGS_H
+#define RECOVERY_SETTINGS_H
+
+#include "flow/recovery.h"
+#include "linux/config.h"
+
+#define MEDIA_MAX 4
+
+struct settings {
+	struct lb_config config;
+	uint32_t release;		 /* of this recovery */
+	struct lb_recovery_limits limits;
+	char interface[32];		 /* "" leaves the network alone */
+	uint32_t network_wait_s;	 /* longest wait for an address */
+	char cmdline[LB_CONFIG_PATH_MAX + 1]; /* where lifeboat.reason= stands */
+	char heartbeat[LB_CONFIG_PATH_MAX + 1]; /* "" none */
+	char lock[LB_CONFIG_PATH_MAX + 1];
+	char media[MEDIA_MAX][LB_CONFIG_PATH_MAX + 1]; /* folders that are searched for bundles */
+	uint32_t media_count;
+};
+
+int settings_load(const char *path, struct settings *ret, struct lb_error *err) LB_MUST_CHECK;
+
+#endif

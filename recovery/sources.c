@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sources.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "linux/http.h"
+#include "linux/net_config.h"
+#include "linux/source_file.h"
+
+#define FILE_SCHEME "file://"
+
+static bool is_http(const char *url)
+{
+	return !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7);
+}
+
+static int open_source(void *ctx, const char *url, const struct lb_request *request,
+		       const struct lb_network *network, int64_t time_floor_s,
+		       struct lb_source **ret, struct lb_error *err)
+{
+	const struct settings *s = ctx;
+	struct lb_http_options opt = {
+		.ca_pem = network->ca_pem[0] ? network->ca_pem : NULL,
+		.ca_file = s->config.ca_file[0] ? s->config.ca_file : NULL,
+		.header = request && request->header[0] ? request->header : NULL,
+		.user_agent = "lifeboat-recovery/" LB_VERSION,
+		.not_before_s = time_floor_s,
+	};
+
+	if (request && request->time_s > time_floor_s)
+		opt.not_before_s = request->time_s;
+	if (is_http(url))
+		return lb_http_source_open(url, &opt, ret, err);
+	if (!strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))
+		url += strlen(FILE_SCHEME);
+	return lb_source_file_open(url, ret, err);
+}
+
+static int network_up(void *ctx, const struct lb_network *network, struct lb_error *err)
+{
+	const struct settings *s = ctx;
+
+	if (!s->interface[0])
+		return 0;
+	return lb_net_up(s->interface, network, s->network_wait_s * 1000, err);
+}
+
+/* Only *.lbu; hidden files and a Mac's "._" companions are passed over. */
+static bool is_bundle(const char *name)
+{
+	size_t len = strlen(name);
+
+	return name[0] != '.' && len > 4 && !strcmp(name + len - 4, ".lbu");
+}
+
+/* The @n-th bundle of @folder in the order of the folder; lowers @n by those passed. */
+static bool bundle_in(const char *folder, unsigned int *n, char *ret_url, size_t size)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	bool found = false;
+
+	if (!d)
+		return false;
+	while (!found && (e = readdir(d))) {
+		if (!is_bundle(e->d_name))
+			continue;
+		found = *n == 0;
+		if (found)
+			snprintf(ret_url, size, FILE_SCHEME "%.200s/%s", folder, e->d_name);
+		else
+			(*n)--;
+	}
+	closedir(d);
+	return found;
+}
+
+static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
+{
+	const struct settings *s = ctx;
+
+	for (uint32_t i = 0; i < s->media_count; i++)
+		if (bundle_in(s->media[i], &n, ret_url, size))
+			return true;
+	return false;
+}
+
+struct lb_sources sources_of(const struct settings *s)
+{
+	return (struct lb_sources){
+		.ctx = (void *)s,
+		.open = open_source,
+		.network_up = network_up,
+		.medium = medium,
+	};
+}
