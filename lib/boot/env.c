@@ -227,8 +227,7 @@ int lb_env_commit(struct lb_env *env, struct lb_error *err)
 	if (!ret)
 		ret = lb_blk_flush(blk);
 	if (ret)
-		return lb_error_set(err, -ret, "region %s: writing the boot environment failed",
-				    blk->name);
+		return lb_blk_error(blk, ret, err);
 
 	env->live = stale; /* only now: memory never runs ahead of storage */
 	env->serial++;

@@ -27,6 +27,8 @@ static uint64_t half_start(const struct lb_log *log, uint32_t half)
 static int io_error(const struct lb_log *log, const char *what, uint64_t offset, int code,
 		    struct lb_error *err)
 {
+	if (log->blk->fault.code == -code)
+		return lb_blk_error(log->blk, code, err);
 	return lb_error_set(err, -code, "region %s: %s at byte %llu failed", log->blk->name, what,
 			    (unsigned long long)offset);
 }

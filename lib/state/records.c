@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 
-#define JSON_MAX_BYTES (16u * 1024u)
+#define JSON_MAX_BYTES (24u * 1024u) /* a certificate of LB_CA_MAX bytes with every byte escaped fits */
 #define EXACT_MAX ((UINT64_C(1) << 53) - 1)
 
 static const char *const state_names[LB_STATE_COUNT] = {
