@@ -12,6 +12,8 @@
 #include "base/bytes.h"
 #include "base/json.h"
 
+#define NAME_RULE "is no name of a-z, 0-9, '.', '_', '-' (at most 31)"
+
 static const char *const TOP_NAMES[] = {
 	"product", "hardware", "floor", "state", "environment", "slots",
 	"keys",	   "ca",       "agent", "recovery", NULL,
@@ -60,15 +62,6 @@ bool lb_config_known(const cJSON *obj, const char *const *names, const char **re
 		}
 	}
 	return true;
-}
-
-/* Product, hardware and slot names: what a manifest may say, and no more. */
-static bool is_name(const char *s)
-{
-	size_t len = strlen(s);
-
-	return len > 0 && len <= LB_NAME_MAX &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
 }
 
 /* A path in a JSON string; relative ones depend on who calls, so they are refused. */
@@ -131,17 +124,17 @@ static int read_identity(const struct reader *r, const cJSON *root, struct lb_co
 	item = cJSON_GetObjectItemCaseSensitive(root, "product");
 	if (!item)
 		return refuse(r, "product", "is missing");
-	if (!cJSON_IsString(item) || !is_name(item->valuestring))
-		return refuse(r, "product", "is no name of a-z, 0-9, '.', '_', '-' (at most 31)");
+	if (!cJSON_IsString(item) || !lb_name_valid(item->valuestring))
+		return refuse(r, "product", NAME_RULE);
 	snprintf(c->product, sizeof(c->product), "%s", item->valuestring);
 	if (list && !cJSON_IsArray(list))
 		return refuse(r, "hardware", "is no list");
 	cJSON_ArrayForEach(item, list) {
 		if (c->hardware_count == LB_CONFIG_HARDWARE_MAX)
 			return refuse(r, "hardware", "has more than 4 names");
-		if (!cJSON_IsString(item) || !is_name(item->valuestring))
+		if (!cJSON_IsString(item) || !lb_compatible_valid(item->valuestring))
 			return refuse(r, "hardware",
-				      "holds no name of a-z, 0-9, '.', '_', '-' (at most 31)");
+				      "holds something else than compatibles such as \"vendor,board\"");
 		snprintf(c->hardware[c->hardware_count++], sizeof(c->hardware[0]), "%s",
 			 item->valuestring);
 	}
@@ -185,8 +178,8 @@ static int read_slots(const struct reader *r, const cJSON *root, struct lb_confi
 		snprintf(field, sizeof(field), "slots.%.60s", item->string);
 		if (c->slot_count == LB_CONFIG_SLOTS_MAX)
 			return refuse(r, field, "is one slot too many, 16 are possible");
-		if (!is_name(item->string))
-			return refuse(r, field, "is no name of a-z, 0-9, '.', '_', '-' (at most 31)");
+		if (!lb_name_valid(item->string))
+			return refuse(r, field, NAME_RULE);
 		err = read_region(r, item, field, &s->region);
 		if (err)
 			return err;

@@ -6,7 +6,7 @@
  *
  *	{
  *	  "product": "example",
- *	  "hardware": ["example-rev2", "example"],
+ *	  "hardware": ["vendor,board-rev2", "vendor,board"],
  *	  "state": {"path": "/dev/mmcblk0p3"},
  *	  "environment": [
  *	    {"path": "/dev/mmcblk0", "offset": 1048576, "size": 16384},
@@ -50,7 +50,7 @@ struct lb_config_slot {
 
 struct lb_config {
 	char product[LB_NAME_MAX + 1];
-	char hardware[LB_CONFIG_HARDWARE_MAX][LB_NAME_MAX + 1];
+	char hardware[LB_CONFIG_HARDWARE_MAX][LB_COMPATIBLE_MAX + 1];
 	uint32_t hardware_count; /* 0: not said, ask the device tree */
 	uint64_t floor_release;	 /* "floor": built-in lower bound, default 0 */
 	struct lb_config_region state;

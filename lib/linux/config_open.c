@@ -102,7 +102,7 @@ int lb_config_load_keys(const struct lb_config *c, struct lb_keyring *ring, stru
 }
 
 /* "vendor,board" NUL "vendor,soc" NUL: as many as fit. */
-static uint32_t hardware_from_tree(char names[][LB_NAME_MAX + 1], uint32_t max)
+static uint32_t hardware_from_tree(char names[][LB_COMPATIBLE_MAX + 1], uint32_t max)
 {
 	char text[512];
 	ssize_t len = read_small(COMPATIBLE_FILE, text, sizeof(text) - 1);
@@ -111,18 +111,9 @@ static uint32_t hardware_from_tree(char names[][LB_NAME_MAX + 1], uint32_t max)
 	if (len <= 0)
 		return 0;
 	text[len] = '\0';
-	for (char *p = text; p < text + len && count < max; p += strlen(p) + 1) {
-		if (!*p || strlen(p) > LB_NAME_MAX)
-			continue;
-		snprintf(names[count], LB_NAME_MAX + 1, "%s", p);
-		for (char *q = names[count]; *q; q++) {
-			if (*q >= 'A' && *q <= 'Z')
-				*q = (char)(*q - 'A' + 'a');
-			else if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", *q))
-				*q = '-';
-		}
-		count++;
-	}
+	for (char *p = text; p < text + len && count < max; p += strlen(p) + 1)
+		if (lb_compatible_valid(p))
+			memcpy(names[count++], p, strlen(p) + 1); /* valid: fits */
 	return count;
 }
 

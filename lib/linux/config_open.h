@@ -33,8 +33,7 @@ int lb_config_load_keys(const struct lb_config *c, struct lb_keyring *ring,
  * lb_config_device() - product and hardware for lb_policy_check()
  * @ret: recovery_release is left 0, floor_release is the configured one
  *
- * Without "hardware" in the file the names come from the device tree's
- * compatibles, with characters that a name cannot have replaced by '-'.
+ * Without "hardware" in the file the names are the device tree's compatibles.
  *
  * Return: 0, -LB_E_NOT_FOUND when neither says what this hardware is.
  */
