@@ -15,7 +15,7 @@
 
 static const char development_mark[] = "Lifeboat development key";
 
-#ifdef CONFIG_RELEASE
+#if defined(CONFIG_RELEASE) && CONFIG_RELEASE
 static const bool release_build = true;
 #else
 static const bool release_build = false;

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "bundle/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "port/source_mem.h"
+
+/* What "critical" may list. */
+static const char *const known_fields[] = { "format",  "product",  "sequence",
+					    "created", "critical", "releases" };
+
+static int need_u64(const cJSON *obj, const char *name, uint64_t *ret, struct lb_error *err)
+{
+	return lb_json_need(lb_json_u64(obj, name, ret, err), name, err);
+}
+
+static int need_str(const cJSON *obj, const char *name, char *ret, size_t size,
+		    struct lb_error *err)
+{
+	return lb_json_need(lb_json_str(obj, name, ret, size, err), name, err);
+}
+
+static int check_critical(const cJSON *root, struct lb_error *err)
+{
+	const cJSON *list, *item;
+	int rc = lb_json_array(root, "critical", &list, err);
+
+	if (rc == -LB_E_NOT_FOUND)
+		return 0;
+	if (rc)
+		return rc;
+	cJSON_ArrayForEach(item, list) {
+		bool known = false;
+		char name[64];
+
+		rc = lb_json_str_of(item, "critical", name, sizeof(name), err);
+		if (rc)
+			return rc;
+		for (size_t i = 0; i < LB_ARRAY_LEN(known_fields); i++)
+			known = known || !strcmp(name, known_fields[i]);
+		if (!known)
+			return lb_error_set(err, LB_E_CRITICAL,
+					    "the channel's field \"%s\" is not known here", name);
+	}
+	return 0;
+}
+
+static int parse_head(const cJSON *root, struct lb_channel *ch, struct lb_error *err)
+{
+	uint64_t format, created;
+	int rc = need_u64(root, "format", &format, err);
+
+	if (!rc && format != LB_CHANNEL_FORMAT)
+		rc = lb_error_set(err, LB_E_CRITICAL, "the channel's format %llu is not known here",
+				  (unsigned long long)format);
+	if (!rc)
+		rc = check_critical(root, err);
+	if (!rc)
+		rc = need_str(root, "product", ch->product, sizeof(ch->product), err);
+	if (!rc && !lb_name_valid(ch->product))
+		rc = lb_error_set(err, LB_E_FORMAT, "\"product\" is no valid name");
+	if (!rc)
+		rc = need_u64(root, "sequence", &ch->sequence, err);
+	if (!rc)
+		rc = need_u64(root, "created", &created, err);
+	if (!rc)
+		ch->created_s = (int64_t)created;
+	return rc;
+}
+
+static int parse_hardware(const cJSON *obj, struct lb_channel_release *r, struct lb_error *err)
+{
+	const cJSON *list, *item;
+	int rc = lb_json_need(lb_json_array(obj, "hardware", &list, err), "hardware", err);
+
+	if (rc)
+		return rc;
+	cJSON_ArrayForEach(item, list) {
+		char *name = r->hardware[r->hardware_count];
+
+		if (r->hardware_count == LB_CHANNEL_HARDWARE_MAX)
+			return lb_error_set(err, LB_E_TOO_BIG, "\"hardware\" has more than %d names",
+					    LB_CHANNEL_HARDWARE_MAX);
+		rc = lb_json_str_of(item, "hardware", name, LB_COMPATIBLE_MAX + 1, err);
+		if (rc)
+			return rc;
+		if (!lb_compatible_valid(name))
+			return lb_error_set(err, LB_E_FORMAT, "\"hardware\" has an invalid name");
+		r->hardware_count++;
+	}
+	return 0;
+}
+
+static int parse_release(const cJSON *obj, struct lb_channel_release *r, struct lb_error *err)
+{
+	uint64_t created;
+	int rc = need_u64(obj, "release", &r->release, err);
+
+	if (!rc)
+		rc = need_str(obj, "version", r->version, sizeof(r->version), err);
+	if (!rc)
+		rc = parse_hardware(obj, r, err);
+	if (!rc)
+		rc = need_u64(obj, "min_release", &r->min_release, err);
+	if (!rc)
+		rc = need_str(obj, "url", r->url, sizeof(r->url), err);
+	if (!rc)
+		rc = need_u64(obj, "size", &r->size_bytes, err);
+	if (!rc)
+		rc = lb_json_need(lb_json_hex(obj, "manifest", r->manifest_sha256, LB_SHA256_BYTES,
+					      err), "manifest", err);
+	if (!rc)
+		rc = need_u64(obj, "created", &created, err);
+	if (!rc)
+		r->created_s = (int64_t)created;
+	return rc;
+}
+
+static int parse_releases(const cJSON *root, struct lb_channel *ch, struct lb_error *err)
+{
+	const cJSON *list, *item;
+	int rc = lb_json_need(lb_json_array(root, "releases", &list, err), "releases", err);
+	int count = rc ? 0 : cJSON_GetArraySize(list);
+
+	if (rc || !count)
+		return rc;
+	if (count > LB_CHANNEL_RELEASES_MAX)
+		return lb_error_set(err, LB_E_TOO_BIG, "the channel has %d releases, at most %d are allowed",
+				    count, LB_CHANNEL_RELEASES_MAX);
+	ch->releases = calloc((size_t)count, sizeof(*ch->releases));
+	if (!ch->releases)
+		return lb_error_set(err, LB_E_NOMEM, "no memory for %d releases", count);
+	cJSON_ArrayForEach(item, list) {
+		struct lb_channel_release *r = &ch->releases[ch->count];
+
+		rc = parse_release(item, r, err);
+		if (rc)
+			return rc;
+		if (ch->count && r->release > r[-1].release)
+			return lb_error_set(err, LB_E_FORMAT, "the channel's releases are out of order");
+		ch->count++;
+	}
+	return 0;
+}
+
+int lb_channel_parse(const void *text, size_t len, struct lb_channel *ret, struct lb_error *err)
+{
+	struct lb_channel ch = { 0 };
+	cJSON *root;
+	int rc;
+
+	rc = lb_json_parse(text, len, LB_MANIFEST_MAX_BYTES, "channel.json", &root, err);
+	if (rc)
+		return rc;
+	rc = parse_head(root, &ch, err);
+	if (!rc)
+		rc = parse_releases(root, &ch, err);
+	cJSON_Delete(root);
+	if (rc)
+		lb_channel_free(&ch);
+	else
+		*ret = ch;
+	return rc;
+}
+
+int lb_channel_open(const void *bytes, size_t len, const struct lb_keyring *ring,
+		    struct lb_channel *ret, struct lb_error *err)
+{
+	struct lb_bundle_head head;
+	struct lb_source_mem mem;
+	int rc;
+
+	if (len > LB_CHANNEL_FILE_MAX)
+		return lb_error_set(err, LB_E_TOO_BIG, "the channel file has %zu bytes, at most %u are allowed",
+				    len, LB_CHANNEL_FILE_MAX);
+	lb_source_mem_init(&mem, bytes, len);
+	rc = lb_signed_read_head(&mem.src, "channel", &head, err);
+	if (rc)
+		return rc;
+	rc = lb_keyring_verify(ring, head.manifest, head.manifest_len, head.signatures,
+			       head.signature_count, NULL, err);
+	if (!rc)
+		rc = lb_channel_parse(head.manifest, head.manifest_len, ret, err);
+	lb_bundle_head_free(&head);
+	return rc;
+}
+
+void lb_channel_free(struct lb_channel *ch)
+{
+	if (!ch)
+		return;
+	free(ch->releases);
+	memset(ch, 0, sizeof(*ch));
+}
+
+static bool names(const struct lb_channel_release *r, const char *hardware)
+{
+	for (uint32_t i = 0; i < r->hardware_count; i++)
+		if (!strcmp(r->hardware[i], hardware))
+			return true;
+	return false;
+}
+
+const struct lb_channel_release *lb_channel_newest(const struct lb_channel *ch,
+						   const char hardware[][LB_COMPATIBLE_MAX + 1],
+						   uint32_t count)
+{
+	for (uint32_t i = 0; i < ch->count; i++)
+		for (uint32_t h = 0; h < count; h++)
+			if (names(&ch->releases[i], hardware[h]))
+				return &ch->releases[i];
+	return NULL;
+}
+
+const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release)
+{
+	for (uint32_t i = 0; i < ch->count; i++)
+		if (ch->releases[i].release == release)
+			return &ch->releases[i];
+	return NULL;
+}

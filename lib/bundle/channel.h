@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * channel.lbc: the signed list of releases that a server offers. Small, polled,
+ * and never trusted for more than "have a look": what gets installed is decided
+ * by the bundle's own manifest and signature. Spec: docs/SPEC.md, "Channel file".
+ */
+#ifndef LB_BUNDLE_CHANNEL_H
+#define LB_BUNDLE_CHANNEL_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "bundle/manifest.h"
+#include "trust/keyring.h"
+
+#define LB_CHANNEL_FORMAT 1
+#define LB_CHANNEL_FILE_MAX (96u * 1024u) /* the whole archive: fetch no more */
+#define LB_CHANNEL_RELEASES_MAX 64
+#define LB_CHANNEL_HARDWARE_MAX 8 /* names per release */
+#define LB_URL_MAX 511
+
+struct lb_channel_release {
+	uint64_t release, min_release;
+	uint64_t size_bytes; /* of the bundle */
+	int64_t created_s;
+	uint8_t manifest_sha256[LB_SHA256_BYTES];
+	uint32_t hardware_count;
+	char version[LB_VERSION_MAX + 1];
+	char hardware[LB_CHANNEL_HARDWARE_MAX][LB_COMPATIBLE_MAX + 1];
+	char url[LB_URL_MAX + 1]; /* as it stands: resolve with lb_url_resolve() */
+};
+
+struct lb_channel {
+	char product[LB_NAME_MAX + 1];
+	uint64_t sequence; /* grows with every publication: refuse one that is smaller */
+	int64_t created_s;
+	uint32_t count;
+	struct lb_channel_release *releases; /* owned; newest release first */
+};
+
+/**
+ * lb_channel_open() - verify and parse a whole channel file
+ * @bytes: channel.lbc as it was fetched; borrowed during the call
+ * @ret: free with lb_channel_free(); untouched on failure
+ *
+ * Return: 0; -LB_E_FORMAT, -LB_E_TOO_BIG, -LB_E_TRUNCATED, -LB_E_SIGNATURE,
+ * -LB_E_CRITICAL (format is newer, unknown critical field), -LB_E_NOMEM.
+ */
+int lb_channel_open(const void *bytes, size_t len, const struct lb_keyring *ring,
+		    struct lb_channel *ret, struct lb_error *err) LB_MUST_CHECK;
+
+/* The second half alone: channel.json, after its signature was verified. */
+int lb_channel_parse(const void *text, size_t len, struct lb_channel *ret,
+		     struct lb_error *err) LB_MUST_CHECK;
+void lb_channel_free(struct lb_channel *ch);
+
+/*
+ * The newest release that names any of @count @hardware names; NULL if there is
+ * none. Borrowed from @ch.
+ */
+const struct lb_channel_release *lb_channel_newest(const struct lb_channel *ch,
+						   const char hardware[][LB_COMPATIBLE_MAX + 1],
+						   uint32_t count);
+
+/* The entry with this release number (remedy), NULL if it is not offered any more. */
+const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release);
+
+/**
+ * lb_url_resolve() - what a URL in a channel file means
+ * @base: URL of the channel file itself, such as "https://u.example/stable/channel.lbc"
+ * @ref: absolute (https:, http:, file:), absolute path ("/a.lbu") or relative ("a.lbu")
+ * @size: of @ret; LB_URL_MAX + 1 suffices for whatever is accepted
+ *
+ * Return: 0; -LB_E_FORMAT when it is none of these or names a parent folder;
+ * -LB_E_TOO_BIG.
+ */
+int lb_url_resolve(const char *base, const char *ref, char *ret, size_t size,
+		   struct lb_error *err) LB_MUST_CHECK;
+
+#endif
