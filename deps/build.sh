@@ -34,11 +34,11 @@ needs_of() {	# needs_of NAME
 
 key_of() {	# key_of NAME FLAVOUR
 	{
-		echo "$1 $2 $VARIANT"
+		echo "$1 $2 $VARIANT $CFLAGS $LDFLAGS"
 		awk -v n="$1" '$1 == "Name:" { on = ($2 == n) }
 			on && /^(Version|SHA256):/' deps/deps.list
 		# paths relative to the checkout: the same key in every checkout
-		find "deps/$1" deps/toolchain.sh deps/recipe.sh -type f |
+		find "deps/$1" deps/recipe.sh -type f |
 			LC_ALL=C sort | xargs sha256sum
 		$REALCC -dumpmachine
 		$REALCC --version | head -n 1

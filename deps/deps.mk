@@ -41,9 +41,19 @@ $(DEPS_arm64): $(B)/deps/arm64/musl.stamp
 $(B)/deps/arm64/curl.stamp: $(B)/deps/arm64/mbedtls.stamp
 $(B)/deps/host/curl.stamp: $(B)/deps/host/mbedtls.stamp
 
+# Two busyboxes for the board: build/deps/busybox-{recovery,main}/busybox, and the
+# names of its applets in busybox.links beside it.
+define busybox_rule
+$(B)/deps/busybox-$(1)/busybox: $$(call dependency_inputs,busybox) $(B)/deps/arm64/musl.stamp
+	$$(call dependency,busybox:$(1),arm64,$$(@D))
+	@touch $$@
+endef
+$(foreach f,recovery main,$(eval $(call busybox_rule,$(f))))
+BUSYBOXES := $(B)/deps/busybox-recovery/busybox $(B)/deps/busybox-main/busybox
+
 ## deps          third-party libraries of all variants
 .PHONY: deps
-deps: $(DEPS_arm64) $(DEPS_host)
+deps: $(DEPS_arm64) $(DEPS_host) $(BUSYBOXES)
 
 DEPLIBS := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -lzstd -lcjson -lfdt -lubi
 
@@ -53,7 +63,7 @@ AR_arm64 := aarch64-linux-gnu-gcc-ar
 STRIP_arm64 := aarch64-linux-gnu-strip
 CFLAGS_arm64 := -Os -flto=auto -ffunction-sections -fdata-sections -fno-unwind-tables \
 	-fno-asynchronous-unwind-tables -fstack-protector-strong -isystem $(B)/deps/arm64/include
-LDFLAGS_arm64 := -static-pie -L$(B)/deps/arm64/lib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+LDFLAGS_arm64 := -L$(B)/deps/arm64/lib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,--build-id=none -s
 DEPLIBS_arm64 := $(DEPLIBS)
 

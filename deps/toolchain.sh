@@ -13,7 +13,7 @@ arm64)
 	CFLAGS="-Os -ffunction-sections -fdata-sections -flto=auto
 		-fstack-protector-strong
 		-fno-unwind-tables -fno-asynchronous-unwind-tables"
-	LDFLAGS="-static-pie"
+	LDFLAGS=
 	NEEDS=musl
 	;;
 host)
@@ -33,4 +33,5 @@ esac
 AR=$HOST-gcc-ar
 NM=$HOST-gcc-nm
 RANLIB=$HOST-gcc-ranlib
+# shellcheck disable=SC2116,SC2086 # one line
 CFLAGS=$(echo $CFLAGS)

@@ -3,8 +3,8 @@
 #
 # install.sh FOLDER: write FOLDER/musl.specs, which makes gcc use FOLDER/musl.
 # The file holds absolute paths, so it is made per checkout and not cached.
-# Unlike musl's own wrapper it knows -static-pie, which otherwise silently gives
-# a program at a fixed address.
+# Every program is static; it is position independent too unless -static or -no-pie
+# asks for a fixed address (musl's own wrapper silently gives that always).
 set -eu
 musl=$(cd "$1/musl" && pwd)
 cat >"$1/musl.specs.tmp" <<EOS
@@ -23,13 +23,13 @@ cat >"$1/musl.specs.tmp" <<EOS
 libgcc.a%s %:if-exists(libgcc_eh.a%s)
 
 *startfile:
-%{static-pie:$musl/lib/rcrt1.o; :$musl/lib/crt1.o} $musl/lib/crti.o %{static-pie:crtbeginS.o%s; :crtbeginT.o%s}
+%{static|no-pie:$musl/lib/crt1.o; :$musl/lib/rcrt1.o} $musl/lib/crti.o %{static|no-pie:crtbeginT.o%s; :crtbeginS.o%s}
 
 *endfile:
-%{static-pie:crtendS.o%s; :crtend.o%s} $musl/lib/crtn.o
+%{static|no-pie:crtend.o%s; :crtendS.o%s} $musl/lib/crtn.o
 
 *link:
--nostdlib %{static-pie:-static -pie --no-dynamic-linker -z text; :-static}
+-nostdlib %{r:; static|no-pie:-static; :-static -pie --no-dynamic-linker -z text}
 
 *esp_link:
 
