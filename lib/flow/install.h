@@ -30,8 +30,6 @@ struct lb_install {
 	struct lb_clock *clock;
 	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
 	uint64_t budget_bytes;	   /* most to fetch; 0 none; looked at before the first write only */
-	const char *const *urls;   /* noted as the place where the release can be had again */
-	uint32_t url_count;
 
 	/* what it finds out */
 	bool writing;		   /* main was changed, or is about to be */
@@ -42,7 +40,6 @@ struct lb_install {
 	struct lb_patient *patient;
 	struct lb_progress progress;
 	uint64_t saved_durable;
-	uint32_t saved_cycles;
 };
 
 /**

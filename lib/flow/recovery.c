@@ -13,12 +13,13 @@
 struct job {
 	enum lb_job kind;
 	bool may_give_up;		 /* main is untouched so far */
-	bool any_bundle;		 /* not only the one with this digest */
+	bool any_bundle;		 /* not only the one with the expected digest */
 	uint8_t expected[LB_SHA256_BYTES];
 	struct lb_request request;	 /* zeros without one */
 	struct lb_network network;
 	char urls[LB_URLS_MAX][LB_URL_MAX + 1];
 	uint32_t url_count;
+	char used_url[LB_URL_MAX + 1];	 /* the place that was tried last */
 	char blame[160];		 /* rescue: what failed */
 	uint64_t blame_release;
 	uint64_t started_ms;
@@ -40,11 +41,10 @@ static bool is_zero(const uint8_t digest[LB_SHA256_BYTES])
 	return lb_bytes_all_zero(digest, LB_SHA256_BYTES);
 }
 
-static void take_urls(struct job *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count)
+static void add_urls(struct job *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count)
 {
-	job->url_count = count < LB_URLS_MAX ? count : LB_URLS_MAX;
-	for (uint32_t i = 0; i < job->url_count; i++)
-		snprintf(job->urls[i], sizeof(job->urls[i]), "%s", urls[i]);
+	for (uint32_t i = 0; i < count && job->url_count < LB_URLS_MAX; i++)
+		snprintf(job->urls[job->url_count++], sizeof(job->urls[0]), "%s", urls[i]);
 }
 
 /* ---- results ---------------------------------------------------------- */
@@ -76,13 +76,23 @@ static int give_back(struct lb_recovery *r, const struct job *job, const struct 
 {
 	struct lb_result result;
 
-	lb_say_error(r->report, LB_LEVEL_ERROR, code, why);
 	lb_say(r->report, LB_LEVEL_INFO, "returned", "main was not changed and is started again");
 	make_result(r, job, in, code, why && why->text[0] ? why->text : lb_error_meaning(code),
 		    &result);
 	persist(r);
 	*end = LB_END_BOOT_MAIN;
 	return lb_handover_return(&r->dev, &result, err);
+}
+
+/* Where the release can be had again: the place that worked, then its mirrors. */
+static void note_places(const struct job *job, struct lb_release *installed)
+{
+	snprintf(installed->urls[0], sizeof(installed->urls[0]), "%s", job->used_url);
+	installed->url_count = 1;
+	for (uint32_t i = 0; !job->any_bundle && i < job->url_count; i++)
+		if (installed->url_count < LB_URLS_MAX && strcmp(job->urls[i], job->used_url))
+			snprintf(installed->urls[installed->url_count++],
+				 sizeof(installed->urls[0]), "%s", job->urls[i]);
 }
 
 /* Everything matches on the medium: note where it came from, and hand over. */
@@ -100,9 +110,7 @@ static int hand_over(struct lb_recovery *r, const struct job *job, const struct 
 	for (uint32_t i = 0; i < in->head.signature_count; i++)
 		if (!strcmp(in->head.signatures[i].keyid, in->keyid))
 			installed.signature = in->head.signatures[i];
-	installed.url_count = in->url_count < LB_URLS_MAX ? in->url_count : LB_URLS_MAX;
-	for (uint32_t i = 0; i < installed.url_count; i++)
-		snprintf(installed.urls[i], sizeof(installed.urls[i]), "%s", in->urls[i]);
+	note_places(job, &installed);
 	if (job->blame[0])
 		snprintf(text, sizeof(text), "%s; release %llu is back", job->blame,
 			 (unsigned long long)installed.release);
@@ -158,8 +166,9 @@ static uint32_t count_candidates(struct lb_recovery *r, const struct job *job)
 }
 
 static int attempt(struct lb_recovery *r, const struct job *job, struct lb_install *in,
-		   const char *url, uint32_t candidates, struct lb_error *err)
+		   uint32_t candidates, struct lb_error *err)
 {
+	const char *url = job->used_url;
 	struct lb_patience how = patience(r, job, candidates);
 	const struct lb_request *request = job->request.url_count ? &job->request : NULL;
 	struct lb_source *source;
@@ -173,10 +182,12 @@ static int attempt(struct lb_recovery *r, const struct job *job, struct lb_insta
 	return lb_install_run(in, source, &how, err);
 }
 
+/* Place @n is tried next. What a person brings is taken once main is broken. */
 static void start_install(struct lb_recovery *r, struct job *job, struct lb_install *in,
-			  const char **urls)
+			  uint32_t n)
 {
-	bool writing = in->writing;
+	bool writing = in->writing || !job->may_give_up;
+	bool any = job->any_bundle || (writing && n >= job->url_count);
 
 	lb_install_free(in);
 	*in = (struct lb_install){
@@ -186,35 +197,45 @@ static void start_install(struct lb_recovery *r, struct job *job, struct lb_inst
 		.device = &r->device,
 		.report = r->report,
 		.clock = r->clock,
-		.expected = job->any_bundle ? NULL : job->expected,
+		.expected = any ? NULL : job->expected,
 		.budget_bytes = job->request.budget_bytes,
-		.urls = urls,
-		.url_count = job->url_count,
-		.writing = writing || !job->may_give_up,
+		.writing = writing,
 	};
-	for (uint32_t i = 0; i < job->url_count; i++)
-		urls[i] = job->urls[i];
 }
 
-/* One failure: 0 to go on trying, 1 when the job gives main back. */
-static int judge(struct lb_recovery *r, struct job *job, const struct lb_install *in, int code,
-		 uint32_t n, uint32_t candidates, const struct lb_error *why)
+/* One failure: true when the job gives main back. */
+static bool is_final(struct lb_recovery *r, const struct job *job, const struct lb_install *in,
+		     int code, bool last_place)
 {
-	uint64_t deadline = job->started_ms + r->limits.give_up_ms;
-	bool untouched = job->may_give_up && !in->writing;
+	if (!job->may_give_up || in->writing)
+		return false;
+	if (code == -LB_E_AGAIN)
+		return lb_clock_ms(r->clock) >= job->started_ms + r->limits.give_up_ms;
+	return last_place || code == -LB_E_UNREACHABLE;
+}
 
-	if (!untouched) {
+static int try_place(struct lb_recovery *r, struct job *job, struct lb_install *in, uint32_t n,
+		     uint32_t candidates, struct lb_error *why)
+{
+	start_install(r, job, in, n);
+	if (!candidate(r, job, n, job->used_url, sizeof(job->used_url)))
+		return lb_error_set(why, LB_E_UNREACHABLE,
+				    "no server and no medium has the bundle");
+	return attempt(r, job, in, candidates, why);
+}
+
+/* Between two attempts; the first failure of a round is the one that is told to main. */
+static void note_failure(struct lb_recovery *r, struct job *job, const struct lb_install *in,
+			 uint32_t n, int code, const struct lb_error *why,
+			 struct lb_error *first)
+{
+	lb_say_error(r->report, LB_LEVEL_WARN, code, why);
+	if (!n)
+		*first = *why;
+	first->code = first->code ? first->code : -code;
+	if (in->writing)
 		job->may_give_up = false;
-		lb_say_error(r->report, LB_LEVEL_ERROR, code, why);
-		return 0;
-	}
-	if (code == -LB_E_AGAIN && lb_clock_ms(r->clock) < deadline)
-		return 0;
-	if (n + 1 < candidates && code != -LB_E_UNREACHABLE) {
-		lb_say_error(r->report, LB_LEVEL_WARN, code, why);
-		return 0;
-	}
-	return 1;
+	persist(r);
 }
 
 /*
@@ -224,41 +245,38 @@ static int judge(struct lb_recovery *r, struct job *job, const struct lb_install
 static int run_job(struct lb_recovery *r, struct job *job, enum lb_recovery_end *end,
 		   struct lb_error *err)
 {
+	uint32_t n = 0, delay_ms = r->limits.retry_min_ms;
+	struct lb_error first = { 0 };
 	struct lb_install in = { 0 };
-	const char *urls[LB_URLS_MAX];
-	uint32_t delay_ms = r->limits.retry_min_ms;
-	int code = 0;
+	int code;
 
-	for (uint32_t n = 0;; n++) {
+	for (;;) {
 		uint32_t candidates = count_candidates(r, job);
-		char url[LB_URL_MAX + 1] = "";
-		struct lb_error why = { 0 };
+		bool last = n + 1 >= candidates;
 		struct lb_patience how = patience(r, job, candidates);
+		struct lb_error why = { 0 };
 
-		start_install(r, job, &in, urls);
-		n = candidates ? n % candidates : 0;
-		if (candidate(r, job, n, url, sizeof(url)))
-			code = attempt(r, job, &in, url, candidates, &why);
-		else
-			code = lb_error_set(&why, LB_E_UNREACHABLE,
-					    "no server and no medium has the bundle");
+		code = try_place(r, job, &in, n, candidates, &why);
 		if (!code) {
 			code = hand_over(r, job, &in, end, err);
 			break;
 		}
-		if (stopped(r) || code == -LB_E_POWER) {
-			*end = LB_END_STOPPED;
-			code = 0;
+		*end = LB_END_STOPPED;
+		if (code == -LB_E_POWER || stopped(r)) {
+			code = code == -LB_E_POWER ? code : 0;
 			break;
 		}
-		if (judge(r, job, &in, code, n, candidates, &why)) {
-			code = give_back(r, job, &in, -code, &why, end, err);
+		note_failure(r, job, &in, n, code, &why, &first);
+		if (is_final(r, job, &in, code, last)) {
+			code = give_back(r, job, &in, first.code, &first, end, err);
 			break;
 		}
-		persist(r);
-		if (n + 1 >= candidates) { /* a round is over */
-			if (!lb_patience_sleep(&how, delay_ms))
-				continue;
+		n = last ? 0 : n + 1;
+		if (last) {
+			if (!lb_patience_sleep(&how, delay_ms)) {
+				code = 0;
+				break;
+			}
 			delay_ms = delay_ms > r->limits.retry_max_ms / 2 ? r->limits.retry_max_ms
 									 : delay_ms * 2;
 		}
@@ -319,6 +337,19 @@ static void describe_failure(struct lb_recovery *r, const struct lb_state *s, st
 		snprintf(job->blame, sizeof(job->blame), "main %s", how);
 }
 
+/* If the confirmed release cannot be had, the one before it will do. */
+static void add_previous(struct lb_recovery *r, const struct lb_state *s, struct job *job)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+	struct lb_release previous;
+
+	if (digest_of(r->dev.log, LB_REC_PREVIOUS, &previous, digest))
+		return;
+	if (s->name != LB_STATE_TRIAL || memcmp(digest, s->manifest, sizeof(digest)))
+		add_urls(job, (const char (*)[LB_URL_MAX + 1])previous.urls, previous.url_count);
+	lb_release_free(&previous);
+}
+
 /* Enters or continues rescue; afterwards the job knows what to fetch. */
 static int prepare_rescue(struct lb_recovery *r, const struct lb_state *s, struct job *job,
 			  struct lb_error *err)
@@ -344,15 +375,15 @@ static int prepare_rescue(struct lb_recovery *r, const struct lb_state *s, struc
 		code = lb_handover_begin_rescue(&r->dev, type ? &remedy : NULL, &result, err);
 	}
 	if (type) {
-		job->any_bundle = false;
-		lb_sha256(remedy.manifest, remedy.manifest_len, job->expected);
-		take_urls(job, (const char (*)[LB_URL_MAX + 1])remedy.urls, remedy.url_count);
+		add_urls(job, (const char (*)[LB_URL_MAX + 1])remedy.urls, remedy.url_count);
 		lb_say(r->report, LB_LEVEL_INFO, "rescue", "release %llu is fetched again",
 		       (unsigned long long)remedy.release);
 	} else {
 		lb_say(r->report, LB_LEVEL_WARN, "rescue",
 		       "no earlier release is known: waiting for a medium with a bundle");
 	}
+	if (type == LB_REC_CONFIRMED)
+		add_previous(r, s, job);
 	lb_release_free(&remedy);
 	return code;
 }
@@ -468,7 +499,7 @@ static int do_job(struct lb_recovery *r, const struct lb_state *s, struct job *j
 	case LB_JOB_RESUME:
 		memcpy(job->expected, s->manifest, sizeof(job->expected));
 		job->any_bundle = is_zero(s->manifest);
-		take_urls(job, (const char (*)[LB_URL_MAX + 1])job->request.urls,
+		add_urls(job, (const char (*)[LB_URL_MAX + 1])job->request.urls,
 			  job->request.url_count);
 		return run_job(r, job, end, err);
 	case LB_JOB_RESCUE:
