@@ -49,7 +49,8 @@
 	X(TRIAL, "trial-failed", "the new release did not confirm itself")                \
 	X(POWER, "power-lost", "the simulated power is off")                              \
 	X(DEV_KEY, "development-key", "a release build refuses development keys")         \
-	X(RETRIES, "retries-exhausted", "it failed as often as it may be tried")
+	X(RETRIES, "retries-exhausted", "it failed as often as it may be tried")          \
+	X(ROLLBACK, "channel-rollback", "the server offers an older list of releases than before")
 
 enum lb_error_code {
 	LB_OK = 0,
