@@ -147,7 +147,7 @@ static int blk_file_read_medium(struct lb_blk *b, uint64_t offset, void *buf, si
 		return fail(b, "read", offset, len, ENOMEM);
 
 	while (done < len) {
-		size_t n;
+		size_t n = 0;
 		int error = direct_chunk(f, f->offset + offset + done, len - done,
 					 (uint8_t *)buf + done, &n);
 
