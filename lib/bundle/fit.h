@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Would U-Boot boot this FIT? Asked before main is booted, so that a broken boot
+ * image is a sentence in a report and not a device that comes back to recovery.
+ * Spec: the Flattened Image Tree specification, external data (data-offset, data-position).
+ */
+#ifndef LB_BUNDLE_FIT_H
+#define LB_BUNDLE_FIT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "port/blk.h"
+
+/* The device tree structure; the images' data lies behind it. */
+#define LB_FIT_HEADER_MAX (64u * 1024u)
+
+/**
+ * lb_fit_check() - structure and digests of a FIT in a slot
+ * @blk: read from the medium
+ * @size_bytes: of the FIT: images must lie inside
+ *
+ * The default configuration exists, names a kernel and is signed (a signature
+ * node with sha256,rsaNNNN and a value); every image that it names has a
+ * SHA-256 hash node that matches its data. The signature itself is checked by
+ * U-Boot, which holds the key. Memory: 128 KiB, whatever the images' size.
+ *
+ * Return: 0; -LB_E_FIT with a sentence; -LB_E_IO, -LB_E_NOMEM.
+ */
+int lb_fit_check(struct lb_blk *blk, uint64_t size_bytes, struct lb_error *err) LB_MUST_CHECK;
+
+#endif
