@@ -21,6 +21,13 @@ struct lb_http_options {
 	uint32_t stall_ms;	 /* no byte for so long: -LB_E_AGAIN; 0: 30 s */
 };
 
+/*
+ * Once per program, from main() before the first call below and after the last:
+ * libcurl and mbedTLS have process-wide state. 0 or -LB_E_NOMEM.
+ */
+int lb_http_init(void) LB_MUST_CHECK;
+void lb_http_exit(void);
+
 /**
  * lb_http_source_open() - a bundle on a server
  * @url, @opt: copied
@@ -31,7 +38,17 @@ struct lb_http_options {
  * most 5, never from https to http. Status 408, 416, 425, 429, 5xx and every
  * network failure: -LB_E_AGAIN; other 4xx: -LB_E_REFUSED; certificates:
  * -LB_E_CERT_UNTRUSTED, -LB_E_CERT_EXPIRED; another file under the same URL: -LB_E_CHANGED.
- * Memory: one receive buffer of 64 KiB beside libcurl's.
+ * A 416 that states the file's size is its end: read returns 0.
+ *
+ * Going back in a source without ranges starts over at byte 0 and costs what it
+ * costs: fetched_bytes counts every byte that came, also those passed over.
+ * Passing over resets the stall limit with every byte, so one read may last as
+ * long as that takes. A read sees 0 at the end of the file, not of the range.
+ *
+ * "Not yet valid" certificates are accepted; see opt->not_before_s for expired
+ * ones. The token header is sent to scheme, host and port of @url only.
+ * Memory: one receive buffer of 64 KiB beside libcurl's (about 32 KiB) and the
+ * TLS connection's (about 30 KiB, while connecting 60 KiB).
  */
 int lb_http_source_open(const char *url, const struct lb_http_options *opt,
 			struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;
@@ -55,7 +72,11 @@ ptrdiff_t lb_http_get(const char *url, const struct lb_http_options *opt, const 
 		      void *buf, size_t size, struct lb_http_reply *ret,
 		      struct lb_error *err) LB_MUST_CHECK;
 
-/* As lb_http_get() for bytes @offset ... of at most @size: proves that ranges work. */
+/*
+ * As lb_http_get() for bytes @offset ... of at most @size: proves that ranges
+ * work. 0 and @ret->ranges false: the server has none, its file can only be read
+ * through. -LB_E_TRUNCATED: @offset is at or behind the end.
+ */
 ptrdiff_t lb_http_get_range(const char *url, const struct lb_http_options *opt, uint64_t offset,
 			    void *buf, size_t size, struct lb_http_reply *ret,
 			    struct lb_error *err) LB_MUST_CHECK;

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The HTTP source against a real nginx with an own CA, on loopback.
+
+$(call program,httpcat,tests/net/httpcat.c,host asan)
+
+## net-test      HTTP and TLS against a real nginx on loopback
+.PHONY: net-test
+net-test: $(B)/host/bin/httpcat $(B)/asan/bin/httpcat
+	@echo "  TEST    net"
+	$(Q)LB_BUILD=$(abspath $(B)) $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/net
