@@ -27,7 +27,7 @@ recovery)
 		sbin/ifconfig sbin/route sbin/udhcpc sbin/reboot"
 	where=bin ;;
 main)
-	links=$(qemu-aarch64-static "$busybox" --list-full 2>/dev/null || "$busybox" --list-full)
+	links=$(sed 's|^/||' "$busybox.links")
 	mkdir -p "$folder/data" "$folder/var"
 	where=usr/sbin ;;
 esac
