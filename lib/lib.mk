@@ -9,7 +9,7 @@
 VARIANTS := arm64 host asan
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wundef -Wformat=2 -Wvla -Wno-unused-parameter -Werror
-OUR_CFLAGS := -std=gnu11 $(WARNINGS) -iquote lib -iquote $(B)/include -DLB_VERSION='"$(VERSION)"'
+OUR_CFLAGS := -std=gnu11 $(WARNINGS) -iquote lib -I$(B)/include -DLB_VERSION='"$(VERSION)"'
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CC_asan ?= $(CC_host)
