@@ -73,3 +73,5 @@ CFLAGS_host := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
 	-isystem $(B)/deps/host/include
 LDFLAGS_host := -L$(B)/deps/host/lib -pthread -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 DEPLIBS_host := $(DEPLIBS)
+
+include deps/kconfig.mk

@@ -5,17 +5,19 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "config.h"
 
 static const struct settings defaults = {
 	.release = 1,
 	.limits = {
-		.give_up_ms = 600 * 1000,
-		.retry_min_ms = 1000,
-		.retry_max_ms = 60 * 1000,
-		.url_ms = 60 * 1000,
+		.give_up_ms = CONFIG_GIVE_UP_S * 1000,
+		.retry_min_ms = CONFIG_RETRY_MIN_MS,
+		.retry_max_ms = CONFIG_RETRY_MAX_S * 1000,
+		.url_ms = CONFIG_URL_S * 1000,
 		.idle_ms = 600 * 1000,
 	},
-	.network_wait_s = 30,
+	.interface = CONFIG_INTERFACE,
+	.network_wait_s = CONFIG_NETWORK_WAIT_S,
 	.cmdline = "/proc/cmdline",
 	.lock = "/run/lifeboat-recovery.lock",
 };
@@ -114,6 +116,8 @@ int settings_load(const char *path, struct settings *ret, struct lb_error *err)
 	cJSON_Delete(root);
 	if (r)
 		return lb_config_fail(path, NULL, r, err);
+	if (!s.config.floor_release)
+		s.config.floor_release = CONFIG_FLOOR;
 	if (!s.limits.retry_min_ms)
 		s.limits.retry_min_ms = 1;
 	*ret = s;

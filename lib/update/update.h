@@ -20,13 +20,14 @@
 
 #include "base/error.h"
 #include "bundle/bundle.h"
+#include "config.h"
 #include "port/blk.h"
 #include "port/clock.h"
 #include "port/source.h"
 
 /* Unflushed payload never exceeds this: it is what a cut may cost. */
-#define LB_FLUSH_BYTES (1024u * 1024u)
-#define LB_FLUSH_MS 1000u
+#define LB_FLUSH_BYTES ((uint64_t)CONFIG_FLUSH_BYTES)
+#define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
 
 struct lb_update_counters {
