@@ -159,11 +159,13 @@ class Board:
     """The machine with one card. Use it as a context manager: power goes off at the end."""
 
     def __init__(self, work, card, bootloader=None, sticks=(), forward=None, qemu_args=(),
-                 network=True):
-        """@forward: {host port: guest port}; @sticks: image files of USB sticks."""
+                 network=True, on_text=None):
+        """@forward: {host port: guest port}; @sticks: image files of USB sticks;
+        @on_text: called in another thread with each piece of what the console says."""
         self.work = Path(work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.card = card
+        self._on_text = on_text
         self.log_path = self.work / "serial.log"
         self._log = open(self.log_path, "w", buffering=1, encoding="utf-8")
         self._log_start = time.monotonic()
@@ -260,6 +262,8 @@ class Board:
             stamp = time.monotonic() - self._log_start
             for item in done:
                 self._log.write(f"{stamp:9.3f} {item.rstrip(chr(13))}\n")
+            if self._on_text:
+                self._on_text(text)
             with self._condition:
                 self.output += text.replace("\r", "")
                 self._condition.notify_all()

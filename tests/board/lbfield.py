@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A device in the field: what a factory and its operator put on the board's card.
+
+Records of the state log are read and written by tests/recovery/device.py, which
+shares no code with the product; files reach the data partition by debugfs.
+"""
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "recovery"))
+import bundles  # noqa: E402
+import device as records  # noqa: E402
+
+AGENT_SETTINGS = "images/main-rootfs/etc/lifeboat/agent.json"
+QUICK_AGENT = {"interval": 2, "jitter": 0, "retry_min": 1, "retry_max": 2,
+               "failure_delay": 0, "connect_timeout": 5, "stall_timeout": 10}
+
+
+def put_on_data(card, path, text):
+    """A file of @text on the data partition; its folder is made. The board must be off."""
+    start = card.partitions["data"][0]
+    with tempfile.NamedTemporaryFile("w", dir=card.path.parent) as file:
+        file.write(text)
+        file.flush()
+        folders = [str(f) for f in reversed(Path(path).parents)][1:]
+        script = [f"mkdir {f}" for f in folders] + [f"rm {path}", f"write {file.name} {path}"]
+        done = subprocess.run(["debugfs", "-w", "-f", "-", f"{card.path}?offset={start}"],
+                              input="\n".join(script) + "\n", capture_output=True, text=True)
+    if done.returncode or f"write {file.name}" not in done.stdout:
+        raise AssertionError(f"debugfs: {done.stderr}")
+
+
+def set_agent(card, channel, **changes):
+    """The device's own agent settings: those of the image with these changed."""
+    settings = json.loads(Path(AGENT_SETTINGS).read_text(encoding="utf-8"))
+    settings["agent"] |= QUICK_AGENT | {"channel": channel} | changes
+    put_on_data(card, "etc/agent.json", json.dumps(settings, indent=1) + "\n")
+
+
+def read_records(card):
+    """{type: bytes} of the state log, empty when the region holds no log."""
+    return records.log_records(card.read("state")) or {}
+
+
+def read_record(card, kind):
+    """A record as an object, None if there is none."""
+    payload = read_records(card).get(kind)
+    return json.loads(payload) if payload else None
+
+
+def state_name(card):
+    return (read_record(card, records.STATE) or {}).get("state")
+
+
+def change_records(card, changes):
+    """Writes the log anew with these records changed (None: dropped)."""
+    new = read_records(card) | changes
+    card.write("state", records.log_encode({k: v for k, v in new.items() if v}))
+
+
+def to_json(obj):
+    return json.dumps(obj).encode()
+
+
+def provision(card, bundle, url):
+    """As the factory's last step: the release on the card is confirmed and its bundle known."""
+    members = bundles.split(Path(bundle).read_bytes())
+    manifest = members[0][1]
+    release = json.loads(manifest)["release"]
+    confirmed = {"state": "confirmed", "release": release,
+                 "manifest": hashlib.sha256(manifest).hexdigest()}
+    change_records(card, {
+        records.STATE: to_json(confirmed),
+        records.CONFIRMED: records.release_record(members, release, [url])})
+
+
+def stage(card, *urls, release=0, **request):
+    """What the agent writes before it reboots, without any of its checks."""
+    change_records(card, {
+        records.STATE: to_json({"state": "requested", "release": release}),
+        records.REQUEST: to_json({
+            "recovery_only": False, "urls": list(urls), "release": release, "budget_bytes": 0,
+            "time": 0, "deployment": "test", "header": ""} | request)})
+    card.change_env(lifeboat_boot="recovery")
+
+
+def agent(board, command, timeout=30, may_fail=False):
+    """Runs lifeboat-agent COMMAND --json on the board's console; returns its object."""
+    text = board.run(f"lifeboat-agent {command} --quiet --json 2>/dev/null"
+                     + (" || true" if may_fail else ""), timeout)
+    # the console is shared: take the object out of what others printed around it
+    start, end = text.index("{"), text.rindex("}")
+    return json.loads(text[start:end + 1])
