@@ -12,3 +12,15 @@ unit-test: $(UNIT:%=$(B)/asan/bin/%)
 	@set -e; for t in $(UNIT); do echo "  TEST    $$t"; \
 	  ASAN_OPTIONS=detect_leaks=1 $(B)/asan/bin/$$t >$(B)/asan/$$t.log 2>&1 || \
 	  { cat $(B)/asan/$$t.log; exit 1; }; done; echo "unit: $(words $(UNIT)) programs passed"
+
+# in this order: what fails fast comes first
+TIERS := lint unit-test powercut cli-test net-test recovery-test agent-test size board-test
+
+## check         every test tier
+.PHONY: check
+check:
+	@set -e; for tier in $(TIERS); do \
+	  printf '\n== %s\n' $$tier; start=$$(date +%s); \
+	  $(MAKE) --no-print-directory LB_NO_SETUP=1 $$tier; \
+	  echo "$$tier: passed in $$(($$(date +%s) - start)) s"; \
+	done; printf '\ncheck: all of %s passed\n' "$(TIERS)"
