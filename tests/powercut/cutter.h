@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs a scenario once without a cut, then with the power failing at each of its
+ * mutating calls and each of a list of fates for what was not flushed. After a
+ * cut the device must be in a state that the scenario allows; then the scenario
+ * runs again, as at the next power-on, and must end as without a cut.
+ */
+#ifndef POWERCUT_CUTTER_H
+#define POWERCUT_CUTTER_H
+
+#include "sim.h"
+
+enum sim_moment {
+	SIM_AFTER_CUT,	/* the power came back, nothing ran yet */
+	SIM_FINISHED,	/* the scenario ran to its end, after any number of cuts */
+};
+
+struct sim_scenario {
+	const char *name; /* one word: --replay takes it */
+	/* makes the regions and what is on them; the power does not fail here */
+	void (*setup)(struct sim *s);
+	/* what a program does from power-on to its end; -LB_E_* when it could not */
+	int (*run)(struct sim *s);
+	/* 0, or sim_fail(s, "what is broken") */
+	int (*check)(struct sim *s, enum sim_moment moment);
+	uint32_t cuts;	/* 1, or 2: cut the run after the first cut too */
+	bool brief;	/* long runs: fewer fates, and second cuts at a stride */
+};
+
+/* A known mistake that the simulator has to find. */
+struct sim_canary {
+	const char *name;
+	const char *scenario;
+	int (*run)(struct sim *s);	/* instead of the scenario's; NULL: the same */
+	void (*arm)(struct sim *s);	/* breaks a port after setup; NULL: none */
+};
+
+struct sim_tally {
+	uint64_t cuts; /* power cuts that were simulated */
+	uint64_t failed;
+	bool quiet;    /* canaries: count, print nothing, stop at the first */
+	bool quick;    /* every scenario is brief and cut once: for slow builds */
+};
+
+/* One cut, as the line of a failure names it. */
+struct sim_cut {
+	uint32_t at; /* mutating call, from 1; 0: none */
+	struct sim_fate fate;
+};
+
+void sim_powercut(const struct sim_scenario *sc, const struct sim_canary *canary,
+		  struct sim_tally *tally);
+
+/* @words: cut=17 pending=lost tear=2, twice for a second cut. 0 passed, 1 failed, 2 not understood. */
+int sim_replay(const struct sim_scenario *sc, const struct sim_canary *canary, int count,
+	       char *const *words);
+
+#endif

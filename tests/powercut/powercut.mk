@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The power-cut simulator over the library as it is shipped (host variant, -O2),
+# and once more under the sanitizers with fewer cuts.
+
+POWERCUT_SRC := $(sort $(wildcard tests/powercut/*.c))
+$(call program,powercut,$(POWERCUT_SRC),host asan)
+$(foreach s,$(POWERCUT_SRC),$(eval CFLAGS_$(subst /,_,$(s:%.c=%)) := -Itests/powercut))
+
+## powercut      power cut at every write and flush, over simulated storage
+.PHONY: powercut
+powercut: $(B)/host/bin/powercut $(B)/asan/bin/powercut
+	$(Q)$(B)/host/bin/powercut
+	@echo "  again under the sanitizers:"
+	$(Q)ASAN_OPTIONS=detect_leaks=1 $(B)/asan/bin/powercut --quick >$(B)/asan/powercut.log 2>&1 || \
+	  { cat $(B)/asan/powercut.log; exit 1; }
+	@tail -n 1 $(B)/asan/powercut.log

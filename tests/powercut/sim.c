@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *p)
+{
+	if (!p) {
+		fputs("powercut: out of memory\n", stderr);
+		abort();
+	}
+	return p;
+}
+
+/* ---- regions ---- */
+
+static struct sim_region *region_of(struct lb_blk *b)
+{
+	return (struct sim_region *)b;
+}
+
+static void overlay(const struct sim_write *w, uint64_t offset, uint8_t *buf, size_t len)
+{
+	uint64_t from = w->offset > offset ? w->offset : offset;
+	uint64_t end = w->offset + w->len, buf_end = offset + len;
+
+	if (buf_end < end)
+		end = buf_end;
+	if (from < end)
+		memcpy(buf + (from - offset), w->data + (from - w->offset), end - from);
+}
+
+static int region_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
+
+static int region_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	struct sim_region *r = region_of(b);
+
+	if (r->sim->off)
+		return -LB_E_POWER;
+	memcpy(buf, r->medium + offset, len);
+	for (uint32_t i = 0; i < r->sim->pending_count; i++)
+		if (r->sim->pending[i].region == r)
+			overlay(&r->sim->pending[i], offset, buf, len);
+	return 0;
+}
+
+static int region_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	struct sim_region *r = region_of(b);
+
+	if (r->cached_medium)
+		return region_read(b, offset, buf, len);
+	if (r->sim->off)
+		return -LB_E_POWER;
+	memcpy(buf, r->medium + offset, len);
+	return 0;
+}
+
+/* One more mutating call: true when the power fails in it. */
+static bool call(struct sim *s, const char *what, struct sim_region *r, uint64_t offset, size_t len)
+{
+	s->calls++;
+	s->now_ms += s->ms_per_call;
+	s->off = s->calls == s->cut_at;
+	if (s->trace)
+		printf("  %5u %s %s %llu+%zu%s\n", s->calls, what, r->blk.name,
+		       (unsigned long long)offset, len, s->off ? "  <- power fails" : "");
+	return s->off;
+}
+
+static void push(struct sim *s, struct sim_region *r, uint64_t offset, const void *buf, size_t len)
+{
+	struct sim_write *w;
+
+	if (s->pending_count == s->pending_room) {
+		s->pending_room = s->pending_room ? 2 * s->pending_room : 64;
+		s->pending = must(realloc(s->pending, s->pending_room * sizeof(*s->pending)));
+	}
+	w = &s->pending[s->pending_count++];
+	w->region = r;
+	w->offset = offset;
+	w->len = len;
+	w->data = must(malloc(len ? len : 1));
+	memcpy(w->data, buf, len);
+}
+
+static int region_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
+{
+	struct sim_region *r = region_of(b);
+
+	if (r->sim->off)
+		return -LB_E_POWER;
+	push(r->sim, r, offset, buf, len);
+	return call(r->sim, "write", r, offset, len) ? -LB_E_POWER : 0;
+}
+
+/* Makes @r's pending writes durable, or everybody's when @r is NULL. */
+static void drain(struct sim *s, struct sim_region *r)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < s->pending_count; i++) {
+		struct sim_write *w = &s->pending[i];
+
+		if (r && w->region != r) {
+			s->pending[kept++] = *w;
+			continue;
+		}
+		memcpy(w->region->medium + w->offset, w->data, w->len);
+		free(w->data);
+	}
+	s->pending_count = kept;
+}
+
+static int region_flush(struct lb_blk *b)
+{
+	struct sim_region *r = region_of(b);
+
+	if (r->sim->off)
+		return -LB_E_POWER;
+	if (call(r->sim, "flush", r, 0, 0))
+		return -LB_E_POWER;
+	if (!r->deaf)
+		drain(r->sim, r);
+	return 0;
+}
+
+static void region_close(struct lb_blk *b)
+{
+	(void)b; /* the simulator's */
+}
+
+struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes)
+{
+	static const struct lb_blk_ops ops = {
+		.read = region_read,
+		.read_medium = region_read_medium,
+		.write = region_write,
+		.flush = region_flush,
+		.close = region_close,
+	};
+	struct sim_region *r = &s->region[s->region_count];
+
+	if (s->region_count == SIM_REGIONS_MAX)
+		abort();
+	s->region_count++;
+	r->sim = s;
+	r->blk.ops = &ops;
+	r->blk.size_bytes = size_bytes;
+	snprintf(r->blk.name, sizeof(r->blk.name), "%s", name);
+	r->medium = must(malloc(size_bytes));
+	memset(r->medium, 0xff, size_bytes);
+	return &r->blk;
+}
+
+struct sim_region *sim_region(struct sim *s, const char *name)
+{
+	for (uint32_t i = 0; i < s->region_count; i++)
+		if (!strcmp(s->region[i].blk.name, name))
+			return &s->region[i];
+	fprintf(stderr, "powercut: no region %s\n", name);
+	abort();
+}
+
+struct lb_blk *sim_blk(struct sim *s, const char *name)
+{
+	return &sim_region(s, name)->blk;
+}
+
+/* ---- clock ---- */
+
+static struct sim *sim_of_clock(struct lb_clock *c)
+{
+	return (struct sim *)((char *)c - offsetof(struct sim, clock));
+}
+
+static uint64_t clock_ms(struct lb_clock *c)
+{
+	return sim_of_clock(c)->now_ms;
+}
+
+static int64_t clock_wall(struct lb_clock *c)
+{
+	return 1700000000 + (int64_t)(sim_of_clock(c)->now_ms / 1000);
+}
+
+static void clock_sleep(struct lb_clock *c, uint32_t ms)
+{
+	sim_of_clock(c)->now_ms += ms;
+}
+
+/* ---- source ---- */
+
+static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struct lb_error *err)
+{
+	struct sim_source *src = (struct sim_source *)b;
+
+	if (src->sim->off)
+		return lb_error_set(err, LB_E_POWER, "the power is off");
+	src->pos = offset;
+	b->requests++;
+	return 0;
+}
+
+static ptrdiff_t source_read(struct lb_source *b, void *buf, size_t len, struct lb_error *err)
+{
+	struct sim_source *src = (struct sim_source *)b;
+
+	if (src->sim->off)
+		return lb_error_set(err, LB_E_POWER, "the power is off");
+	if (src->pos >= src->len)
+		return 0;
+	if (len > src->len - src->pos)
+		len = src->len - src->pos;
+	memcpy(buf, src->bytes + src->pos, len);
+	if (src->pos >= src->count_from)
+		src->counted += len;
+	src->pos += len;
+	b->fetched_bytes += len;
+	return (ptrdiff_t)len;
+}
+
+static void source_close(struct lb_source *b)
+{
+	(void)b; /* the scenario's */
+}
+
+struct lb_source *sim_source_init(struct sim_source *src, struct sim *s, const void *bytes,
+				  size_t len)
+{
+	static const struct lb_source_ops ops = {
+		.seek = source_seek, .read = source_read, .close = source_close,
+	};
+
+	memset(src, 0, sizeof(*src));
+	src->source.ops = &ops;
+	src->sim = s;
+	src->bytes = bytes;
+	src->len = len;
+	return &src->source;
+}
+
+/* ---- power ---- */
+
+void sim_init(struct sim *s)
+{
+	static const struct lb_clock_ops ops = {
+		.monotonic_ms = clock_ms, .wall_s = clock_wall, .sleep_ms = clock_sleep,
+	};
+
+	memset(s, 0, sizeof(*s));
+	s->clock.ops = &ops;
+	s->ms_per_call = 1;
+}
+
+static void drop_pending(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->pending_count; i++)
+		free(s->pending[i].data);
+	s->pending_count = 0;
+}
+
+void sim_free(struct sim *s)
+{
+	drop_pending(s);
+	free(s->pending);
+	for (uint32_t i = 0; i < s->region_count; i++)
+		free(s->region[i].medium);
+	memset(s, 0, sizeof(*s));
+}
+
+void sim_settle(struct sim *s)
+{
+	drain(s, NULL);
+	s->off = false;
+	s->calls = 0;
+	s->cut_at = 0;
+	s->now_ms = 0;
+}
+
+/* xorshift32: the same subsets on every machine */
+static uint32_t next_random(uint32_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed;
+}
+
+/* Bytes of write @i that reach the medium: > 0 first, < 0 last, 0 none. */
+static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t i, uint32_t *seed)
+{
+	int64_t len = (int64_t)s->pending[i].len;
+
+	if (fate->tear && i + 1 == s->pending_count)
+		return fate->tear > len ? len : fate->tear < -len ? -len : fate->tear;
+	switch (fate->pending) {
+	case SIM_KEPT:
+		return len;
+	case SIM_ONLY:
+		return i == fate->number ? len : 0;
+	case SIM_BUT:
+		return i == fate->number ? 0 : len;
+	case SIM_SEED:
+		switch (next_random(seed) % 4) {
+		case 0:
+			return 0;
+		case 1: /* some sectors */
+			return (int64_t)(next_random(seed) % ((uint64_t)len / SIM_SECTOR + 1)) *
+			       SIM_SECTOR;
+		default:
+			return len;
+		}
+	default:
+		return 0;
+	}
+}
+
+void sim_power_on(struct sim *s, const struct sim_fate *fate)
+{
+	uint32_t seed = fate->number * 2654435761u + 1;
+
+	for (uint32_t i = 0; i < s->pending_count; i++) {
+		struct sim_write *w = &s->pending[i];
+		int64_t n = share(s, fate, i, &seed);
+		uint64_t skip = n < 0 ? w->len - (uint64_t)-n : 0;
+
+		if (s->trace)
+			printf("        pending %u: %s %llu+%zu, %lld bytes reach the medium\n", i,
+			       w->region->blk.name, (unsigned long long)w->offset, w->len,
+			       (long long)n);
+		memcpy(w->region->medium + w->offset + skip, w->data + skip,
+		       (size_t)(n < 0 ? -n : n));
+	}
+	drop_pending(s);
+	sim_settle(s);
+}
+
+/* ---- saving ---- */
+
+struct sim_image {
+	uint64_t memo[4];
+	uint8_t *medium[SIM_REGIONS_MAX];
+	uint32_t region_count;
+	struct sim_write *pending;
+	uint32_t pending_count;
+};
+
+struct sim_image *sim_save(const struct sim *s)
+{
+	struct sim_image *image = must(calloc(1, sizeof(*image)));
+
+	image->region_count = s->region_count;
+	memcpy(image->memo, s->memo, sizeof(s->memo));
+	for (uint32_t i = 0; i < s->region_count; i++) {
+		size_t size = s->region[i].blk.size_bytes;
+
+		image->medium[i] = must(malloc(size));
+		memcpy(image->medium[i], s->region[i].medium, size);
+	}
+	image->pending_count = s->pending_count;
+	image->pending = must(calloc(s->pending_count + 1, sizeof(*image->pending)));
+	for (uint32_t i = 0; i < s->pending_count; i++) {
+		image->pending[i] = s->pending[i];
+		image->pending[i].data = must(malloc(s->pending[i].len + 1));
+		memcpy(image->pending[i].data, s->pending[i].data, s->pending[i].len);
+	}
+	return image;
+}
+
+void sim_restore(struct sim *s, const struct sim_image *image)
+{
+	drop_pending(s);
+	memcpy(s->memo, image->memo, sizeof(s->memo));
+	for (uint32_t i = 0; i < image->region_count; i++)
+		memcpy(s->region[i].medium, image->medium[i], s->region[i].blk.size_bytes);
+	for (uint32_t i = 0; i < image->pending_count; i++) {
+		const struct sim_write *w = &image->pending[i];
+
+		push(s, w->region, w->offset, w->data, w->len);
+	}
+	s->off = false;
+	s->calls = 0;
+	s->cut_at = 0;
+	s->now_ms = 0;
+}
+
+void sim_image_free(struct sim_image *image)
+{
+	if (!image)
+		return;
+	for (uint32_t i = 0; i < image->region_count; i++)
+		free(image->medium[i]);
+	for (uint32_t i = 0; i < image->pending_count; i++)
+		free(image->pending[i].data);
+	free(image->pending);
+	free(image);
+}
+
+int sim_fail(struct sim *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->why, sizeof(s->why), fmt, ap);
+	va_end(ap);
+	return 1;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ports of lib/port over memory, with a power switch. Regions have a
+ * volatile cache: a write is pending until its region is flushed. The power
+ * fails at the N-th mutating call (write or flush); from then on every call
+ * returns -LB_E_POWER, so that the code under test unwinds as it would after an
+ * I/O error and a leak shows. What became of each pending write is decided
+ * afterwards, by a struct sim_fate.
+ */
+#ifndef POWERCUT_SIM_H
+#define POWERCUT_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "port/blk.h"
+#include "port/clock.h"
+#include "port/source.h"
+
+#define SIM_REGIONS_MAX 8
+#define SIM_SECTOR 512u
+
+struct sim;
+
+struct sim_region {
+	struct lb_blk blk;
+	struct sim *sim;
+	uint8_t *medium;  /* owned: what is durable */
+	bool deaf;	  /* canary: flush promises and does nothing */
+	bool cached_medium; /* canary: read_medium answers from the cache */
+};
+
+struct sim_write {
+	struct sim_region *region;
+	uint64_t offset;
+	size_t len;
+	uint8_t *data; /* owned */
+};
+
+/* What the cut does to the writes that were not flushed. */
+enum sim_pending { SIM_KEPT, SIM_LOST, SIM_ONLY, SIM_BUT, SIM_SEED, SIM_PENDING_COUNT };
+
+struct sim_fate {
+	enum sim_pending pending;
+	uint32_t number; /* ONLY, BUT: this write, counted from 0; SEED: of the generator */
+	int32_t tear;	 /* last write: only its first (> 0) or last (< 0) so many bytes; 0 whole */
+};
+
+struct sim_source {
+	struct lb_source source;
+	struct sim *sim;
+	const uint8_t *bytes; /* borrowed */
+	size_t len;
+	uint64_t pos;
+	uint64_t count_from, counted; /* bytes that were read at or behind count_from */
+};
+
+struct sim {
+	struct sim_region region[SIM_REGIONS_MAX];
+	uint32_t region_count;
+	struct sim_write *pending; /* owned, in the order of the calls */
+	uint32_t pending_count, pending_room;
+	uint32_t calls;	  /* mutating calls since power-on */
+	uint32_t cut_at;  /* the call at which the power fails; 0: never */
+	bool off;
+	bool trace;	  /* print every mutating call */
+	struct lb_clock clock;
+	uint64_t now_ms;
+	uint32_t ms_per_call;
+	char why[200];	  /* what a check found broken */
+	/*
+	 * What the world outside remembers over a cut, such as what was acknowledged.
+	 * Saved and restored with the media; the scenario's own.
+	 */
+	uint64_t memo[4];
+};
+
+void sim_init(struct sim *s);
+void sim_free(struct sim *s);
+
+/* A new region full of 0xff; only while setting up. */
+struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes);
+struct lb_blk *sim_blk(struct sim *s, const char *name);
+struct sim_region *sim_region(struct sim *s, const char *name);
+
+/* Reads @bytes from memory; not closed, owns nothing. */
+struct lb_source *sim_source_init(struct sim_source *src, struct sim *s, const void *bytes,
+				  size_t len);
+
+/* Everything that is pending becomes durable, and calls are counted from 0. */
+void sim_settle(struct sim *s);
+/* Applies @fate to what is pending; the power is on again and calls are counted from 0. */
+void sim_power_on(struct sim *s, const struct sim_fate *fate);
+
+/* Media and pending writes, to be put back any number of times. */
+struct sim_image;
+struct sim_image *sim_save(const struct sim *s);
+void sim_restore(struct sim *s, const struct sim_image *image);
+void sim_image_free(struct sim_image *image);
+
+/* Notes why a check failed, for `return sim_fail(s, "...")`: 1. */
+int sim_fail(struct sim *s, const char *fmt, ...) LB_PRINTF(2, 3);
+
+#endif
