@@ -155,6 +155,7 @@ static void event_progress(struct console *c, const char *step, const char *imag
 	cJSON_AddNumberToObject(event, "total_bytes", (double)n->total_bytes);
 	cJSON_AddNumberToObject(event, "durable_bytes", (double)n->durable_bytes);
 	cJSON_AddNumberToObject(event, "skip_bytes", (double)n->skip_bytes);
+	cJSON_AddNumberToObject(event, "write_bytes", (double)n->write_bytes);
 	cJSON_AddNumberToObject(event, "fetch_bytes", (double)n->fetch_bytes);
 	cJSON_AddNumberToObject(event, "fetched_bytes", (double)n->fetched_bytes);
 	cJSON_AddNumberToObject(event, "written_bytes", (double)n->written_bytes);
@@ -177,10 +178,11 @@ static void progress(void *ctx, const char *step, const char *image,
 		c->rate_from_ms = now;
 		c->rate_from_bytes = done;
 	}
-	if (c->quiet || !strcmp(step, "planned"))
+	if (c->quiet || (!c->events && !strcmp(step, "planned")))
 		return;
-	if (!fresh && done < total &&
-	    now - c->shown_ms < (c->tty || c->events ? SHOW_EVERY_MS : SHOW_LINE_MS))
+	/* event lines: every flush is one, so that a reader knows what is durable */
+	if (!c->events && !fresh && done < total &&
+	    now - c->shown_ms < (c->tty ? SHOW_EVERY_MS : SHOW_LINE_MS))
 		return;
 	c->shown_ms = now;
 	rate = now > c->rate_from_ms && done > c->rate_from_bytes
