@@ -13,7 +13,8 @@
 #define PEM_MAX_BYTES 4096
 #define SPKI_MAX_BYTES 256 /* of a P-256 key: 91 */
 
-static const char development_mark[] = "Lifeboat development key";
+/* in the comment of every key that `lifeboat keygen --development` and keys/ make */
+static const char development_mark[] = "lifeboat-development";
 
 #if defined(CONFIG_RELEASE) && CONFIG_RELEASE
 static const bool release_build = true;

@@ -27,8 +27,8 @@ struct lb_keyring {
 
 /**
  * lb_keyring_add() - add one public key
- * @pem: PEM SubjectPublicKeyInfo (ECDSA P-256); need not be terminated. A line
- *       "Lifeboat development key" before it marks a development key.
+ * @pem: PEM SubjectPublicKeyInfo (ECDSA P-256); need not be terminated. A comment
+ *       with "lifeboat-development" before its BEGIN line marks a development key.
  *
  * Return: 0; -LB_E_FORMAT, -LB_E_UNSUPPORTED (other kind of key), -LB_E_TOO_BIG
  * (ring full), -LB_E_DEV_KEY (a release build and a development key), -LB_E_NOMEM.
