@@ -442,6 +442,8 @@ static int check_arguments(const char *url, const struct lb_http_options *opt,
 		return lb_error_set(err, LB_E_INVALID, "%.80s is not an http or https address", url);
 	if (opt->header && (strpbrk(opt->header, "\r\n") || !strchr(opt->header, ':')))
 		return lb_error_set(err, LB_E_INVALID, "the request's header line is malformed");
+	if (opt->ca_pem || opt->ca_file)
+		return lb_tls_check_ca(opt->ca_pem, opt->ca_file, err);
 	return 0;
 }
 

@@ -78,6 +78,28 @@ int lb_tls_hook(void *curl, struct lb_tls_verdict *v)
 	return 0;
 }
 
+int lb_tls_check_ca(const char *pem, const char *file, struct lb_error *err)
+{
+	mbedtls_x509_crt ca;
+	int result;
+
+	/* a certificate among several that mbedTLS does not know is no failure */
+	mbedtls_x509_crt_init(&ca);
+	if (pem)
+		result = mbedtls_x509_crt_parse(&ca, (const uint8_t *)pem, strlen(pem) + 1);
+	else
+		result = mbedtls_x509_crt_parse_file(&ca, file);
+	if (!ca.version)
+		result = lb_error_set(err, LB_E_INVALID,
+				      "%s holds no CA certificate that can be read (mbedTLS -0x%x)",
+				      pem ? "the configuration" : file,
+				      result < 0 ? (unsigned int)-result : 0);
+	else
+		result = 0;
+	mbedtls_x509_crt_free(&ca);
+	return result;
+}
+
 static void date_text(char *out, size_t size, int64_t seconds)
 {
 	time_t t = (time_t)seconds;

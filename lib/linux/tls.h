@@ -21,6 +21,14 @@ struct lb_tls_verdict {
 	char subject[64];	 /* common name of the server's certificate, printable; "" none */
 };
 
+/**
+ * lb_tls_check_ca() - is there at least one certificate to trust?
+ * @pem: text, or NULL: read @file
+ *
+ * Return: 0; -LB_E_INVALID with a sentence.
+ */
+int lb_tls_check_ca(const char *pem, const char *file, struct lb_error *err) LB_MUST_CHECK;
+
 /* Before each handshake: forget the last one. */
 void lb_tls_verdict_reset(struct lb_tls_verdict *v);
 

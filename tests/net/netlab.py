@@ -182,8 +182,7 @@ class BadLine:
                 time.sleep(30)
             elif what == "cut":
                 self.on_fault()
-                # a reset, as when a router forgets the connection
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                client.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         client.close()

@@ -95,6 +95,6 @@ def test_slow_reader_holds_the_server_back(lab):
 
 
 def test_slow_server_is_waited_for(lab):
-    lines = httpcat("asan", "-s", "1000", lab.url("plain", "/slow/bundle.lbu"), "0:500000")
+    lines = httpcat("asan", "-s", "5000", lab.url("plain", "/slow/bundle.lbu"), "0:500000")
     check(lab, lines, (0, 500000))
     assert lines[0]["ms"] > 1500

@@ -62,7 +62,16 @@ def test_https_without_ca_is_refused(lab):
 
 
 def test_missing_ca_file(lab):
-    assert first(lab, "both", "-c", "/nonexistent")["code"] == "invalid-argument"
+    line = httpcat("asan", "-c", "/nonexistent", lab.url("both"), "0:1000")[0]
+    assert line["code"] == "invalid-argument" and "/nonexistent" in line["text"]
+
+
+def test_malformed_ca(lab, tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\nnot one\n-----END CERTIFICATE-----\n")
+    for option in ("-c", "-C"):
+        line = httpcat("asan", option, path, lab.url("both"), "0:1000")[0]
+        assert line["code"] == "invalid-argument"
 
 
 def test_plain_server_on_the_https_port(lab):
