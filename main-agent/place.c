@@ -55,6 +55,7 @@ static int take_file(const struct agent *a, const char *name, struct agent_place
 {
 	char path[PATH_MAX], dir[PATH_MAX];
 	const char *rest;
+	int len;
 
 	if (!*a->set.handover_dir)
 		return lb_error_set(err, LB_E_INVALID, "a file can be installed only when agent.handover_dir "
@@ -68,14 +69,12 @@ static int take_file(const struct agent *a, const char *name, struct agent_place
 	if (!rest)
 		return lb_error_set(err, LB_E_INVALID, "%.90s does not lie below %.90s: recovery could "
 				    "not read it", path, dir);
-	if (!is_plain(path) || strlen(path) > LB_URL_MAX ||
-	    strlen(FILE_SCHEME) + strlen(a->set.recovery_dir) + strlen(rest) > LB_URL_MAX)
+	ret->is_file = true;
+	len = snprintf(ret->there, sizeof(ret->there), FILE_SCHEME "%s%s", a->set.recovery_dir, rest);
+	if (!is_plain(path) || len >= (int)sizeof(ret->there) || strlen(path) > LB_URL_MAX)
 		return lb_error_set(err, LB_E_INVALID, "%.150s: the name is too long or not printable "
 				    "ASCII without spaces", path);
-	ret->is_file = true;
-	snprintf(ret->here, sizeof(ret->here), "%.*s", LB_URL_MAX, path);
-	snprintf(ret->there, sizeof(ret->there), FILE_SCHEME "%s%.*s", a->set.recovery_dir,
-		 LB_URL_MAX / 2, rest);
+	memcpy(ret->here, path, strlen(path) + 1);
 	return 0;
 }
 
