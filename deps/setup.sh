@@ -33,7 +33,7 @@ images="cpio xz-utils lzma zstd lz4 bzip2 gdisk fdisk squashfs-tools erofs-utils
 board="qemu-system-arm qemu-utils nginx-light openssl"
 
 # Tests and checks. u-boot-tools holds independent oracles: mkenvimage, dumpimage.
-tests="libcmocka-dev python3-pytest python3-cryptography u-boot-tools
+tests="libcmocka-dev python3-pytest python3-pytest-xdist python3-cryptography u-boot-tools
 	qemu-user-static shellcheck cppcheck clang llvm libclang-rt-dev strace"
 
 # Without optional packages some comparison is skipped, nothing else.

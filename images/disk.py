@@ -71,7 +71,7 @@ def make_data(out, start, size, folder):
                    "-E", "lazy_itable_init=1,root_owner=0:0"]
         if folder:
             command += ["-d", folder]
-        subprocess.run(command + [image, f"{size // 1024}k"], check=True)
+        subprocess.run(command + [image, f"{size // 1024}k"], check=True, stdout=subprocess.DEVNULL)
         copy_in(out, start, size, image)
 
 

@@ -6,11 +6,9 @@ IMG := $(B)/images
 BOARD_LAYOUT := images/refboard-sd.toml
 BOARD_COMPATIBLE := lifeboat,refboard-sd
 
-# Releases of the reference main OS, MiB of content in each root image; ROOT_MIB
-# more than 0 pads the root image to that size, for tests with large images.
+# Releases of the reference main OS, and MiB of content in each root image.
 RELEASES ?= 1 2
 ROOT_CONTENT_MIB ?= 4
-DISK_MIB ?= 256
 
 # A prompt only if asked for, and never in a release.
 UBOOT_VARIANT := $(if $(and $(filter y,$(CONFIG_UBOOT_PROMPT)),$(filter-out y,$(or $(CONFIG_RELEASE),n))),prompt,locked)
@@ -28,7 +26,7 @@ FIT_ENV = MKIMAGE=$(UBOOT)/mkimage FIT_KEY_DIR=$(FIT_KEY_DIR) FIT_KEY_NAME=$(FIT
 FIT_DEPS := images/fit.sh $(UBOOT)/mkimage $(B)/keys.checked $(B)/deps/linux/Image.lzma
 
 .PHONY: images run
-## make images     the board's images, releases $(RELEASES)
+## images          the board's images, releases $(RELEASES)
 images: $(IMG)/disk.img $(IMG)/u-boot.bin $(RELEASES:%=$(IMG)/main-%.itb) $(RELEASES:%=$(IMG)/root-%.img)
 
 $(IMG)/board.dtb: images/dtb.sh
@@ -76,22 +74,35 @@ $(IMG)/root-%.img: images/rootfs.sh images/pseudo_random.py $(MAIN_FILES) \
 	$(Q)rm -f $@
 	$(Q)mksquashfs $(IMG)/main-root-$* $@ -comp xz -b 128K -no-xattrs -all-root -all-time 1 \
 		-mkfs-time 1 -no-progress -quiet
-	$(Q)$(if $(filter-out 0,$(ROOT_MIB)),images/pseudo_random.py pad $@ $(ROOT_MIB) $*)
+
+# build/images/large/root-2-1024.img: release 2, padded to 1024 MiB with content
+# that compresses in part; the kernel does not look behind the end of a squashfs
+$(IMG)/large/root-%.img: images/pseudo_random.py $(RELEASES:%=$(IMG)/root-%.img)
+	@mkdir -p $(@D)
+	$(Q)cp $(IMG)/root-$(firstword $(subst -, ,$*)).img $@
+	$(Q)images/pseudo_random.py pad $@ $(lastword $(subst -, ,$*)) $(firstword $(subst -, ,$*))
 
 # The environment of a new card, in both places, made by U-Boot's own tool.
 $(IMG)/factory-env.bin: $(B)/bootscripts/factory.env
 	@mkdir -p $(@D)
 	$(Q)mkenvimage -r -s 0x4000 -o $@ $<
 
-$(IMG)/disk.img: images/disk.py $(BOARD_LAYOUT) $(IMG)/factory-env.bin $(IMG)/recovery.itb \
-		$(IMG)/main-1.itb $(IMG)/root-1.img
-	$(Q)images/disk.py $(BOARD_LAYOUT) $@ --size-mib $(DISK_MIB) env=$(IMG)/factory-env.bin \
-		recovery_a=$(IMG)/recovery.itb recovery_b=$(IMG)/recovery.itb \
-		boot=$(IMG)/main-1.itb root=$(IMG)/root-1.img
+DISK_CONTENTS = env=$(IMG)/factory-env.bin recovery_a=$(IMG)/recovery.itb \
+	recovery_b=$(IMG)/recovery.itb boot=$(IMG)/main-1.itb root=$(IMG)/root-1.img
+DISK_DEPS := images/disk.py $(BOARD_LAYOUT) $(IMG)/factory-env.bin $(IMG)/recovery.itb \
+	$(IMG)/main-1.itb $(IMG)/root-1.img
+
+$(IMG)/disk.img: $(DISK_DEPS)
+	$(Q)images/disk.py $(BOARD_LAYOUT) $@ --size-mib 256 $(DISK_CONTENTS)
+
+# the same card with room for root images of a GiB; sparse
+$(IMG)/large/disk.img: $(DISK_DEPS)
+	@mkdir -p $(@D)
+	$(Q)images/disk.py $(BOARD_LAYOUT) $@ --size-mib 2048 --root-mib 1088 $(DISK_CONTENTS)
 
 # name, bytes, limit; fails if one is over
 .PHONY: size
-## make size       sizes of what recovery costs, with their limits
+## size          sizes of what recovery costs, with their limits
 size: $(IMG)/ramdisk.cpio.xz $(IMG)/recovery.itb
 	@bad=0; \
 	for item in ramdisk:$(IMG)/ramdisk.cpio.xz:409600 recovery-fit:$(IMG)/recovery.itb:2621440; do \

@@ -12,7 +12,7 @@ shift 3
 
 rm -rf "$folder"
 mkdir -p "$folder"
-for d in bin sbin usr/bin usr/sbin dev proc sys run tmp etc/lifeboat media/data; do
+for d in bin sbin usr/bin usr/sbin dev proc sys run tmp etc/lifeboat media/data media/stick; do
 	mkdir -p "$folder/$d"
 done
 cp -R "images/$kind-rootfs/." "$folder/"
@@ -21,16 +21,12 @@ cp "$busybox" "$folder/bin/busybox"
 ln -s /run/resolv.conf "$folder/etc/resolv.conf"
 
 case $kind in
-recovery)
-	# the commands its init and udhcpc script use, no more
-	links="bin/sh bin/mount bin/ln bin/mkdir bin/mv bin/rm bin/sleep bin/sync bin/kill
-		sbin/ifconfig sbin/route sbin/udhcpc sbin/reboot"
-	where=bin ;;
+recovery) where=bin ;;
 main)
-	links=$(sed 's|^/||' "$busybox.links")
-	mkdir -p "$folder/data" "$folder/var"
-	where=usr/sbin ;;
+	where=usr/sbin
+	mkdir -p "$folder/data" "$folder/var" ;;
 esac
+links=$(sed 's|^/||' "$busybox.links")
 for link in $links; do
 	mkdir -p "$folder/$(dirname "$link")"
 	[ -e "$folder/$link" ] || ln -s /bin/busybox "$folder/$link"

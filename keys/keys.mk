@@ -13,7 +13,7 @@ TLS_CA := $(or $(call unquote,$(CONFIG_TLS_CA)),$(KEYS)/tls/$(DEV_KEY)-ca.crt)
 BUNDLE_PRIVATE_KEY := $(KEYS)/bundle/$(DEV_KEY).pem
 
 .PHONY: keys
-## make keys       development keys of this checkout, under build/keys
+## keys          development keys of this checkout, under build/keys
 keys: $(KEYS)/.made
 
 $(KEYS)/.made: keys/make-development-keys.sh

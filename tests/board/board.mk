@@ -30,12 +30,12 @@ $(WRONG)/recovery-%.itb: tests/board/wrong/init-% $(IMG)/recovery.itb
 		$(WRONG)/ramdisk-$*.cpio.xz:ramdisk.cpio.xz
 
 .PHONY: board-test
-## make board-test tests on the emulated board, two at a time (T=name: only those)
+## board-test          tests on the emulated board, two at a time (T=name: only those)
 board-test: images $(BOARD_TEST_IMAGES)
 	$(Q)LB_BUILD=$(B) $(PYTHON) -B -m pytest -q -p no:cacheprovider -n 2 \
 		$(if $(T),-k '$(T)') tests/board
 
-## make run        the board on this terminal, with a card that is kept in build/run
+## run          the board on this terminal, with a card that is kept in build/run
 run: images
 	@mkdir -p $(B)/run
 	@[ -e $(B)/run/card.img ] || cp --sparse=always $(IMG)/disk.img $(B)/run/card.img
