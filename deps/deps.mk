@@ -75,3 +75,12 @@ LDFLAGS_host := -L$(B)/deps/host/lib -pthread -Wl,-z,relro,-z,now -Wl,-z,noexecs
 DEPLIBS_host := $(DEPLIBS)
 
 include deps/kconfig.mk
+
+# Bill of materials, SPDX 2.3
+$(B)/lifeboat.spdx: deps/sbom.py deps/deps.list $(wildcard deps/*/*.patch)
+	@mkdir -p $(@D)
+	$(Q)deps/sbom.py $(VERSION) >$@
+
+## sbom          bill of materials: build/lifeboat.spdx
+.PHONY: sbom
+sbom: $(B)/lifeboat.spdx
