@@ -39,6 +39,7 @@ struct program {
 	struct lb_keyring keys;
 	struct lb_recovery recovery;
 	int signals; /* signalfd */
+	bool stop;   /* one of them came */
 };
 
 struct arguments {
@@ -71,7 +72,9 @@ static bool stop_asked(void *ctx)
 	struct signalfd_siginfo info;
 
 	console_beat(&p->console);
-	return read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
+	if (read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		p->stop = true;
+	return p->stop;
 }
 
 static int watch_signals(struct program *p)

@@ -113,20 +113,24 @@ static int on_first_write(void *ctx, struct lb_error *err)
 	if (r)
 		return r;
 	lb_patient_commit(in->patient);
+	save_progress(in, &in->counters); /* so that this start is counted */
 	return 0;
 }
 
 /* What an interrupted run of the same bundle left behind, for the counters. */
 static void recall_progress(struct lb_install *in)
 {
+	bool first = !in->counted;
 	struct lb_progress p;
 
+	in->counted = true;
 	memset(&in->progress, 0, sizeof(in->progress));
-	if (lb_progress_load(in->dev->log, &p, NULL) ||
+	if (!in->writing || lb_progress_load(in->dev->log, &p, NULL) ||
 	    memcmp(p.manifest, in->head.manifest_sha256, sizeof(p.manifest)))
 		return;
 	in->progress = p;
-	in->progress.power_cycles++;
+	if (first)
+		in->progress.power_cycles++;
 }
 
 static int check_budget(struct lb_install *in, const struct lb_update_counters *c,
@@ -192,6 +196,7 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 
 	if (!r)
 		r = lb_update_plan(&u, err);
+	in->counters = u.counters;
 	if (!r)
 		r = check_budget(in, &u.counters, err);
 	if (!r)
@@ -199,6 +204,8 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	if (!r)
 		r = check_fits(in, slots, err);
 	in->counters = u.counters;
+	if (u.writing)
+		save_progress(in, &u.counters); /* what another attempt adds to */
 	lb_update_free(&u);
 	return r;
 }

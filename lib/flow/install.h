@@ -38,7 +38,9 @@ struct lb_install {
 	char keyid[LB_KEYID_HEX];
 	struct lb_update_counters counters;
 	struct lb_patient *patient;
-	struct lb_progress progress;
+	struct lb_progress progress; /* of earlier starts and attempts */
+	bool counted;		   /* the caller carries it from attempt to attempt: this start
+				    * is in progress.power_cycles if it counts */
 	uint64_t saved_durable;
 };
 

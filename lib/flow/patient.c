@@ -79,9 +79,12 @@ static ptrdiff_t patient_read(struct lb_source *s, void *buf, size_t len, struct
 	bool told = false;
 
 	for (;;) {
-		ptrdiff_t n = attempt(p, buf, len, err);
+		ptrdiff_t n;
 		int r;
 
+		if (p->how.stop && p->how.stop(p->how.stop_ctx))
+			return lb_error_set(err, LB_E_AGAIN, "stopped");
+		n = attempt(p, buf, len, err);
 		s->fetched_bytes = p->inner->fetched_bytes;
 		s->requests = p->inner->requests;
 		s->sequential = p->inner->sequential;

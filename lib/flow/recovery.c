@@ -106,6 +106,7 @@ static int hand_over(struct lb_recovery *r, const struct job *job, const struct 
 	};
 	struct lb_result result;
 	char text[sizeof(result.text)];
+	int code;
 
 	for (uint32_t i = 0; i < in->head.signature_count; i++)
 		if (!strcmp(in->head.signatures[i].keyid, in->keyid))
@@ -123,7 +124,11 @@ static int hand_over(struct lb_recovery *r, const struct job *job, const struct 
 	       (unsigned long long)installed.release);
 	persist(r);
 	*end = LB_END_BOOT_MAIN;
-	return lb_handover_finish(&r->dev, &installed, &result, err);
+	code = lb_handover_finish(&r->dev, &installed, &result, err);
+	/* or the next update of the same bundle would add to it; a cut here is harmless */
+	if (!code && lb_log_put(r->dev.log, LB_REC_PROGRESS, NULL, 0, err))
+		lb_say(r->report, LB_LEVEL_WARN, "progress", "the progress record stays behind");
+	return code;
 }
 
 /* ---- attempts --------------------------------------------------------- */
@@ -186,7 +191,7 @@ static int attempt(struct lb_recovery *r, const struct job *job, struct lb_insta
 static void start_install(struct lb_recovery *r, struct job *job, struct lb_install *in,
 			  uint32_t n)
 {
-	bool writing = in->writing || !job->may_give_up;
+	bool writing = in->writing || !job->may_give_up, counted = in->counted;
 	bool any = job->any_bundle || (writing && n >= job->url_count);
 
 	lb_install_free(in);
@@ -200,6 +205,7 @@ static void start_install(struct lb_recovery *r, struct job *job, struct lb_inst
 		.expected = any ? NULL : job->expected,
 		.budget_bytes = job->request.budget_bytes,
 		.writing = writing,
+		.counted = counted,
 	};
 }
 
@@ -217,11 +223,19 @@ static bool is_final(struct lb_recovery *r, const struct job *job, const struct 
 static int try_place(struct lb_recovery *r, struct job *job, struct lb_install *in, uint32_t n,
 		     uint32_t candidates, struct lb_error *why)
 {
+	int code;
+
 	start_install(r, job, in, n);
 	if (!candidate(r, job, n, job->used_url, sizeof(job->used_url)))
 		return lb_error_set(why, LB_E_UNREACHABLE,
 				    "no server and no medium has the bundle");
-	return attempt(r, job, in, candidates, why);
+	code = attempt(r, job, in, candidates, why);
+	if (job->kind == LB_JOB_INSTALL && job->any_bundle && in->writing) {
+		/* whatever that place holds next: what was begun is finished, as after a cut */
+		memcpy(job->expected, in->head.manifest_sha256, sizeof(job->expected));
+		job->any_bundle = false;
+	}
+	return code;
 }
 
 /* Between two attempts; the first failure of a round is the one that is told to main. */
