@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# lifeboat-recovery as a program on files, with a real web server.
+
+RECOVERY_TEST := $(B)/tests/recovery
+RECOVERY_TEST_PROGRAMS := $(B)/host/bin/lifeboat $(B)/host/bin/lifeboat-recovery \
+	$(B)/asan/bin/lifeboat-recovery
+# in two processes where pytest can
+RECOVERY_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo -n 2)
+
+## recovery-test  recovery on files: install, resume, network, refusals, memory
+.PHONY: recovery-test
+recovery-test: $(RECOVERY_TEST_PROGRAMS)
+	@mkdir -p $(RECOVERY_TEST)
+	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
+		--basetemp=$(RECOVERY_TEST)/tmp $(RECOVERY_TEST_JOBS) \
+		$(RECOVERY_TEST_ARGS) tests/recovery
