@@ -116,7 +116,7 @@ def c_header(names):
     out += [" \\\n".join(f'\tX(LB_BOOT_REASON_{macro(r)}, "{r}", "{v["doc"]}")'
                          for r, v in names["reason"].items())]
     out += [""]
-    out += [f'#define LB_REASON_{macro(r)} "{r}"' for r in names["reason"]]
+    out += [f'#define LB_REASON_TEXT_{macro(r)} "{r}"' for r in names["reason"]]
     out += ["", "#endif", ""]
     return "\n".join(out)
 
