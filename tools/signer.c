@@ -60,13 +60,27 @@ static int ring_of(mbedtls_pk_context *pk, struct lb_keyring *ring, struct lb_er
 	return lb_keyring_add(ring, pem, strlen((char *)pem), err);
 }
 
-static int sign_with_file(const struct signer *s, const void *data, size_t len,
-			  struct lb_keyring *ring, struct lb_signature *ret, struct lb_error *err)
+/* Signs with the loaded key. */
+static int sign_digest(const struct signer *s, mbedtls_pk_context *pk, struct tool_rng *rng,
+		       const void *data, size_t len, struct lb_signature *ret, struct lb_error *err)
 {
 	uint8_t digest[LB_SHA256_BYTES];
+	size_t sig_len;
+
+	lb_sha256(data, len, digest);
+	if (mbedtls_pk_sign(pk, MBEDTLS_MD_SHA256, digest, sizeof(digest), ret->der,
+			    sizeof(ret->der), &sig_len, mbedtls_ctr_drbg_random, &rng->drbg))
+		return lb_error_set(err, LB_E_SIGNATURE, "signing with %s failed", s->key_path);
+	ret->length = (uint16_t)sig_len;
+	return 0;
+}
+
+/* @data NULL: only the public half into @ring. */
+static int use_file(const struct signer *s, const void *data, size_t len, struct lb_keyring *ring,
+		    struct lb_signature *ret, struct lb_error *err)
+{
 	mbedtls_pk_context pk;
 	struct tool_rng rng;
-	size_t sig_len;
 	int rc;
 
 	rc = tool_rng_init(&rng, err);
@@ -76,18 +90,19 @@ static int sign_with_file(const struct signer *s, const void *data, size_t len,
 	rc = load_private(s->key_path, &pk, &rng, err);
 	if (!rc)
 		rc = ring_of(&pk, ring, err);
-	if (rc)
-		goto out;
-	lb_sha256(data, len, digest);
-	if (mbedtls_pk_sign(&pk, MBEDTLS_MD_SHA256, digest, sizeof(digest), ret->der,
-			    sizeof(ret->der), &sig_len, mbedtls_ctr_drbg_random, &rng.drbg))
-		rc = lb_error_set(err, LB_E_SIGNATURE, "signing with %s failed", s->key_path);
-	else
-		ret->length = (uint16_t)sig_len;
-out:
+	if (!rc && data)
+		rc = sign_digest(s, &pk, &rng, data, len, ret, err);
 	mbedtls_pk_free(&pk);
 	tool_rng_free(&rng);
 	return rc;
+}
+
+int signer_public(const struct signer *s, struct lb_keyring *ring, struct lb_error *err)
+{
+	char *public_path = (char *)s->public_path;
+
+	return s->key_path ? use_file(s, NULL, 0, ring, NULL, err) :
+			     signer_load_keyring(ring, &public_path, 1, err);
 }
 
 int signer_sign(const struct signer *s, const void *data, size_t len, struct lb_signature *ret,
@@ -95,13 +110,12 @@ int signer_sign(const struct signer *s, const void *data, size_t len, struct lb_
 {
 	struct lb_keyring ring = { 0 };
 	struct lb_signature sig = { 0 };
-	char *public_path = (char *)s->public_path;
 	int rc;
 
 	if (s->key_path) {
-		rc = sign_with_file(s, data, len, &ring, &sig, err);
+		rc = use_file(s, data, len, &ring, &sig, err);
 	} else {
-		rc = signer_load_keyring(&ring, &public_path, 1, err);
+		rc = signer_public(s, &ring, err);
 		if (!rc)
 			rc = signer_run(s->command, data, len, &sig, err);
 	}

@@ -39,6 +39,10 @@ struct signer {
 int signer_sign(const struct signer *s, const void *data, size_t len, struct lb_signature *ret,
 		struct lb_error *err) LB_MUST_CHECK;
 
+/* Adds @s's public key to @ring. */
+int signer_public(const struct signer *s, struct lb_keyring *ring,
+		  struct lb_error *err) LB_MUST_CHECK;
+
 /* Runs @command as above, at most LB_SIGNATURE_MAX_BYTES of output. */
 int signer_run(const char *command, const void *data, size_t len, struct lb_signature *ret,
 	       struct lb_error *err) LB_MUST_CHECK;

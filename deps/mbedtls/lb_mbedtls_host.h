@@ -8,3 +8,5 @@
 #define MBEDTLS_HMAC_DRBG_C
 #define MBEDTLS_ECDSA_DETERMINISTIC
 #define MBEDTLS_ERROR_C
+#define MBEDTLS_X509_CREATE_C
+#define MBEDTLS_X509_CRT_WRITE_C	/* mkimage takes the public key from a certificate */

@@ -17,7 +17,7 @@
 #define LB_CHANNEL_FORMAT 1
 #define LB_CHANNEL_FILE_MAX (96u * 1024u) /* the whole archive: fetch no more */
 #define LB_CHANNEL_RELEASES_MAX 64
-#define LB_CHANNEL_HARDWARE_MAX 8 /* names per release */
+#define LB_CHANNEL_HARDWARE_MAX LB_HARDWARE_MAX /* names per release */
 #define LB_URL_MAX 511
 
 struct lb_channel_release {

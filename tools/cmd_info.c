@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "bundle_file.h"
+#include "cli.h"
+
+static cJSON *image_json(const struct lb_image *image)
+{
+	cJSON *obj = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(obj, "name", image->name);
+	cJSON_AddStringToObject(obj, "target", image->target);
+	cJSON_AddStringToObject(obj, "kind", lb_image_kind_name(image->kind));
+	cJSON_AddStringToObject(obj, "encoding", lb_encoding_name(image->encoding));
+	cli_json_u64(obj, "size", image->size_bytes);
+	cli_json_hex(obj, "sha256", image->sha256, LB_SHA256_BYTES);
+	cli_json_u64(obj, "payload_size", image->payload.size_bytes);
+	cli_json_u64(obj, "chunks", (image->index.size_bytes - LB_INDEX_HEADER_BYTES) /
+			     LB_INDEX_ENTRY_BYTES);
+	return obj;
+}
+
+static int print_json(const struct bundle_file *b, struct lb_error *err)
+{
+	const struct lb_manifest *m = &b->manifest;
+	cJSON *root = cJSON_CreateObject(), *list;
+
+	cJSON_AddStringToObject(root, "product", m->product);
+	list = cJSON_AddArrayToObject(root, "hardware");
+	for (uint32_t i = 0; i < m->hardware_count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(m->hardware[i]));
+	cJSON_AddStringToObject(root, "version", m->version);
+	cli_json_u64(root, "release", m->release);
+	cli_json_u64(root, "min_release", m->min_release);
+	cli_json_u64(root, "min_recovery", m->min_recovery);
+	cli_json_u64(root, "created", (uint64_t)m->created_s);
+	cli_json_u64(root, "size", b->layout.end_offset + 1024);
+	cli_json_hex(root, "manifest_sha256", b->head.manifest_sha256, LB_SHA256_BYTES);
+	list = cJSON_AddArrayToObject(root, "signatures");
+	for (uint32_t i = 0; i < b->head.signature_count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(b->head.signatures[i].keyid));
+	list = cJSON_AddArrayToObject(root, "images");
+	for (uint32_t i = 0; i < m->image_count; i++)
+		cJSON_AddItemToArray(list, image_json(&m->images[i]));
+	return cli_print_json(root, err);
+}
+
+static void print_text(const struct bundle_file *b)
+{
+	const struct lb_manifest *m = &b->manifest;
+	char created[32], digest[LB_SHA256_HEX], size[16], stored[16];
+	time_t t = (time_t)m->created_s;
+	struct tm tm;
+
+	strftime(created, sizeof(created), "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&t, &tm));
+	lb_hex_encode(digest, b->head.manifest_sha256, LB_SHA256_BYTES);
+	printf("product    %s\nversion    %s (release %" PRIu64 ", floor %" PRIu64 " once confirmed)\n"
+	       "created    %s\nneeds      recovery release %u\nhardware  ",
+	       m->product, m->version, m->release, m->min_release, created, m->min_recovery);
+	for (uint32_t i = 0; i < m->hardware_count; i++)
+		printf(" %s", m->hardware[i]);
+	printf("\nmanifest   %s\nsigned by ", digest);
+	for (uint32_t i = 0; i < b->head.signature_count; i++)
+		printf(" %s", b->head.signatures[i].keyid);
+	puts(b->head.signature_count ? " (not checked here)" : " nobody");
+	for (uint32_t i = 0; i < m->image_count; i++) {
+		const struct lb_image *image = &m->images[i];
+
+		printf("image      %s -> slot %s, %s, %s as %s in %s\n", image->name, image->target,
+		       lb_image_kind_name(image->kind), cli_size(image->size_bytes, size),
+		       lb_encoding_name(image->encoding),
+		       cli_size(image->payload.size_bytes, stored));
+	}
+}
+
+static int run(int argc, char **argv, struct lb_error *err)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'J' }, { 0 } };
+	bool json = false;
+	struct bundle_file b;
+	int c, rc;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'J')
+			return cli_bad_option(err, argv);
+		json = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage(err, "one bundle is needed");
+	rc = bundle_file_open(&b, argv[optind], NULL, err);
+	if (!rc && json)
+		rc = print_json(&b, err);
+	else if (!rc)
+		print_text(&b);
+	bundle_file_close(&b);
+	return rc;
+}
+
+const struct cli_command cmd_info = {
+	.name = "info",
+	.arguments = "[--json] BUNDLE.lbu",
+	.summary = "print what a bundle says of itself, checking no signature",
+	.help = "      --json         as JSON\n",
+	.run = run,
+};
