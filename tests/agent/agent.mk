@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# lifeboat-agent as a program on files, with a real web server.
+
+AGENT_TEST := $(B)/tests/agent
+AGENT_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 2')
+
+## agent-test    the agent on files: commands, refusals, daemon, health checks
+.PHONY: agent-test
+agent-test: $(B)/asan/bin/lifeboat-agent $(B)/host/bin/lifeboat-agent
+	@mkdir -p $(AGENT_TEST)
+	@echo "  TEST    agent"
+	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
+		--basetemp=$(AGENT_TEST)/tmp $(AGENT_TEST_JOBS) $(AGENT_TEST_ARGS) tests/agent
