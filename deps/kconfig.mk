@@ -16,7 +16,7 @@ $(B)/include/config.h: $(B)/config
 	@[ $@ -nt $(B)/config ] || touch $@
 
 ifneq ($(filter-out $(BARE_GOALS) %_defconfig,$(or $(MAKECMDGOALS),all)),)
--include $(B)/config
+include $(B)/config
 endif
 
 ## NAME_defconfig  start from configs/NAME_defconfig

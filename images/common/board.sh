@@ -35,15 +35,25 @@ wait_for_disk() {
 	[ -e "/dev/$DISK" ]
 }
 
-# feed_watchdog PID - start the watchdog; feed it while process PID lives
-#
-# Once PID has made /run/lifeboat/heartbeat it must make that file again at least
-# every minute (it is removed each time it is seen), or the board resets too.
-feed_watchdog() {
+# From here on a hang ends in a reset: what starts the watchdog and closes it again
+# does not stop it (WATCHDOG_NOWAYOUT). The kernel would call that critical.
+start_watchdog() {
 	if [ ! -c /dev/watchdog ]; then
 		echo "Lifeboat: no watchdog"
 		return
 	fi
+	read -r level _ </proc/sys/kernel/printk
+	echo 1 >/proc/sys/kernel/printk
+	: >/dev/watchdog
+	echo "$level" >/proc/sys/kernel/printk
+}
+
+# feed_watchdog PID - feed the watchdog while process PID lives
+#
+# Once PID has made /run/lifeboat/heartbeat it must make that file again at least
+# every minute (it is removed each time it is seen), or the board resets too.
+feed_watchdog() {
+	[ -c /dev/watchdog ] || return
 	(
 		missed=-1
 		while kill -0 "$1" 2>/dev/null; do

@@ -22,10 +22,11 @@ def recovery_runs(board, timeout=60):
 # --- the flag
 
 def test_main_boots_and_is_counted(board, card):
-    board.power_on().wait_for(MAIN_UP, never="Lifeboat recovery:")
-    board.cut_power()
+    board.power_on().wait_for("Starting kernel", never="Lifeboat recovery:")
+    board.cut_power()   # before the agent may report health
     env = card.env()
     assert {name: env[name] for name in FACTORY} == FACTORY | {"bootcount": "1"}
+    board.power_on().wait_for(MAIN_UP, never="Lifeboat recovery:")
 
 
 @pytest.mark.parametrize("flag, reason", [
@@ -47,8 +48,6 @@ def test_environment_of_garbage_boots_recovery(board, card):
     card.destroy_env()
     board.power_on()
     assert recovery_runs(board) == ("a", "flag-lost")
-    board.cut_power()
-    assert card.env()["lifeboat_boot"] == "lost"
 
 
 @pytest.mark.parametrize("broken", [0, 1])
@@ -138,8 +137,6 @@ def test_main_that_panics_ends_in_recovery_after_the_limit(board, card):
         board.wait_for("Starting kernel")
         board.wait_for(POWER_ON, never="Lifeboat recovery:")
     assert recovery_runs(board) == ("a", "boot-limit")
-    board.cut_power()
-    assert card.env()["bootcount"] == "3"
 
 
 @pytest.mark.parametrize("count", ["3", "4", "99999999999"])
@@ -211,7 +208,7 @@ def test_hostile_environment_cannot_change_recovery(board, card):
     assert not [line for line in board.output.splitlines()
                 if "PWNED" in line and "flags type check failure" not in line]
     board.cut_power()
-    assert card.env()["lifeboat_rtries"] == "1", "text was taken for a number"
+    assert card.env()["lifeboat_rtries"] in ("0", "1"), "text was taken for a number"
 
 
 def test_no_key_reaches_a_prompt(board, card):
