@@ -4,8 +4,8 @@
 #define AGENT_CHANNEL_H
 
 #include "agent.h"
-#include "bundle/channel.h"
 #include "memory.h"
+#include "trust/channel.h"
 
 /**
  * agent_channel_fetch() - ask the server, or learn that nothing changed

@@ -66,7 +66,8 @@ static int check_bundle(const struct agent *a, const struct agent_bundle *b, str
 static int by_channel(const struct agent *a, struct agent_device *d, const struct lb_channel *ch,
 		      int64_t now_s, struct lb_error *err)
 {
-	const struct lb_channel_release *entry = lb_channel_find(ch, a->running.release);
+	const struct lb_channel_release *entry =
+		lb_channel_find(ch, a->running.release, a->device.hardware, a->device.hardware_count);
 	char url[LB_URL_MAX + 1];
 	struct agent_place place;
 	struct agent_bundle b;

@@ -8,6 +8,7 @@
 
 #include "archive.h"
 #include "cli.h"
+#include "trust/channel.h"
 
 static int make_room(struct channel_edit *e)
 {

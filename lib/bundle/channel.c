@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
-#include "port/source_mem.h"
 
 /* What "critical" may list. */
 static const char *const known_fields[] = { "format",  "product",  "sequence",
@@ -166,28 +165,6 @@ int lb_channel_parse(const void *text, size_t len, struct lb_channel *ret, struc
 	return rc;
 }
 
-int lb_channel_open(const void *bytes, size_t len, const struct lb_keyring *ring,
-		    struct lb_channel *ret, struct lb_error *err)
-{
-	struct lb_bundle_head head;
-	struct lb_source_mem mem;
-	int rc;
-
-	if (len > LB_CHANNEL_FILE_MAX)
-		return lb_error_set(err, LB_E_TOO_BIG, "the channel file has %zu bytes, at most %u are allowed",
-				    len, LB_CHANNEL_FILE_MAX);
-	lb_source_mem_init(&mem, bytes, len);
-	rc = lb_signed_read_head(&mem.src, "channel", &head, err);
-	if (rc)
-		return rc;
-	rc = lb_keyring_verify(ring, head.manifest, head.manifest_len, head.signatures,
-			       head.signature_count, NULL, err);
-	if (!rc)
-		rc = lb_channel_parse(head.manifest, head.manifest_len, ret, err);
-	lb_bundle_head_free(&head);
-	return rc;
-}
-
 void lb_channel_free(struct lb_channel *ch)
 {
 	if (!ch)
@@ -196,11 +173,13 @@ void lb_channel_free(struct lb_channel *ch)
 	memset(ch, 0, sizeof(*ch));
 }
 
-static bool names(const struct lb_channel_release *r, const char *hardware)
+static bool names(const struct lb_channel_release *r,
+		  const char hardware[][LB_COMPATIBLE_MAX + 1], uint32_t count)
 {
-	for (uint32_t i = 0; i < r->hardware_count; i++)
-		if (!strcmp(r->hardware[i], hardware))
-			return true;
+	for (uint32_t h = 0; h < count; h++)
+		for (uint32_t i = 0; i < r->hardware_count; i++)
+			if (!strcmp(r->hardware[i], hardware[h]))
+				return true;
 	return false;
 }
 
@@ -209,16 +188,17 @@ const struct lb_channel_release *lb_channel_newest(const struct lb_channel *ch,
 						   uint32_t count)
 {
 	for (uint32_t i = 0; i < ch->count; i++)
-		for (uint32_t h = 0; h < count; h++)
-			if (names(&ch->releases[i], hardware[h]))
-				return &ch->releases[i];
+		if (names(&ch->releases[i], hardware, count))
+			return &ch->releases[i];
 	return NULL;
 }
 
-const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release)
+const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release,
+						 const char hardware[][LB_COMPATIBLE_MAX + 1],
+						 uint32_t count)
 {
 	for (uint32_t i = 0; i < ch->count; i++)
-		if (ch->releases[i].release == release)
+		if (ch->releases[i].release == release && names(&ch->releases[i], hardware, count))
 			return &ch->releases[i];
 	return NULL;
 }

@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "bundle/manifest.h"
-#include "trust/keyring.h"
 
 #define LB_CHANNEL_FORMAT 1
 #define LB_CHANNEL_FILE_MAX (96u * 1024u) /* the whole archive: fetch no more */
@@ -39,18 +38,11 @@ struct lb_channel {
 	struct lb_channel_release *releases; /* owned; newest release first */
 };
 
-/**
- * lb_channel_open() - verify and parse a whole channel file
- * @bytes: channel.lbc as it was fetched; borrowed during the call
+/*
+ * channel.json, whose signature was verified: lb_channel_open() in trust/channel.h does both.
  * @ret: free with lb_channel_free(); untouched on failure
- *
- * Return: 0; -LB_E_FORMAT, -LB_E_TOO_BIG, -LB_E_TRUNCATED, -LB_E_SIGNATURE,
- * -LB_E_CRITICAL (format is newer, unknown critical field), -LB_E_NOMEM.
+ * Return: 0, -LB_E_FORMAT, -LB_E_TOO_BIG, -LB_E_CRITICAL, -LB_E_NOMEM.
  */
-int lb_channel_open(const void *bytes, size_t len, const struct lb_keyring *ring,
-		    struct lb_channel *ret, struct lb_error *err) LB_MUST_CHECK;
-
-/* The second half alone: channel.json, after its signature was verified. */
 int lb_channel_parse(const void *text, size_t len, struct lb_channel *ret,
 		     struct lb_error *err) LB_MUST_CHECK;
 void lb_channel_free(struct lb_channel *ch);
@@ -63,8 +55,13 @@ const struct lb_channel_release *lb_channel_newest(const struct lb_channel *ch,
 						   const char hardware[][LB_COMPATIBLE_MAX + 1],
 						   uint32_t count);
 
-/* The entry with this release number (remedy), NULL if it is not offered any more. */
-const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release);
+/*
+ * The entry with this release number that names any of @hardware (remedy); NULL if
+ * it is not offered any more. Builds for different hardware may share a number.
+ */
+const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release,
+						 const char hardware[][LB_COMPATIBLE_MAX + 1],
+						 uint32_t count);
 
 /**
  * lb_url_resolve() - what a URL in a channel file means
