@@ -16,6 +16,7 @@ struct fit {
 	uint8_t *fdt;	/* owned: the structure, fdt_check_full() passed */
 	int fdt_len;
 	uint8_t *piece; /* owned: PIECE_BYTES for streaming */
+	mbedtls_pk_context *key; /* borrowed; NULL: whose signature it is does not matter */
 };
 
 static int read_structure(struct fit *f, struct lb_error *err)
@@ -184,7 +185,7 @@ static bool is_signed(const struct fit *f, int conf)
 		const char *algo = text(f, node, "algo");
 
 		if (name && !strncmp(name, "signature", 9) && algo &&
-		    !strncmp(algo, "sha256,rsa", 10) &&
+		    !strncmp(algo, "sha256,rsa", 10) && text(f, node, "key-name-hint") &&
 		    fdt_getprop(f->fdt, node, "value", &len) && len >= 256)
 			return true;
 	}
@@ -205,10 +206,15 @@ static int check_configuration(const struct fit *f, struct lb_error *err)
 	conf = name ? fdt_subnode_offset(f->fdt, configurations, name) : -1;
 	if (conf < 0)
 		return lb_error_set(err, LB_E_FIT, "the FIT has no default configuration");
+	if (strchr(name, '@'))
+		return lb_error_set(err, LB_E_FIT, "U-Boot refuses the configuration's name %.32s",
+				    name);
 	if (!is_signed(f, conf))
 		return lb_error_set(err, LB_E_FIT, "the FIT's configuration %.32s is not signed",
 				    name);
-	r = check_images(f, images, conf, "kernel", true, err);
+	r = f->key ? lb_fit_signature_check(f->fdt, conf, f->key, err) : 0;
+	if (!r)
+		r = check_images(f, images, conf, "kernel", true, err);
 	if (!r)
 		r = check_images(f, images, conf, "fdt", false, err);
 	if (!r)
@@ -216,9 +222,10 @@ static int check_configuration(const struct fit *f, struct lb_error *err)
 	return r;
 }
 
-int lb_fit_check(struct lb_blk *blk, uint64_t size_bytes, struct lb_error *err)
+int lb_fit_check_signed(struct lb_blk *blk, uint64_t size_bytes, mbedtls_pk_context *key,
+			struct lb_error *err)
 {
-	struct fit f = { .blk = blk, .size_bytes = size_bytes };
+	struct fit f = { .blk = blk, .size_bytes = size_bytes, .key = key };
 	int r;
 
 	f.fdt = malloc(LB_FIT_HEADER_MAX);
@@ -232,4 +239,9 @@ int lb_fit_check(struct lb_blk *blk, uint64_t size_bytes, struct lb_error *err)
 	free(f.piece);
 	free(f.fdt);
 	return r;
+}
+
+int lb_fit_check(struct lb_blk *blk, uint64_t size_bytes, struct lb_error *err)
+{
+	return lb_fit_check_signed(blk, size_bytes, NULL, err);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "bundle/fit_sign.h"
 #include "port/blk.h"
 
 /* The device tree structure; the images' data lies behind it. */
@@ -21,12 +22,22 @@
  * @size_bytes: of the FIT: images must lie inside
  *
  * The default configuration exists, names a kernel and is signed (a signature
- * node with sha256,rsaNNNN and a value); every image that it names has a
- * SHA-256 hash node that matches its data. The signature itself is checked by
- * U-Boot, which holds the key. Memory: 128 KiB, whatever the images' size.
+ * node with sha256,rsaNNNN, a key's name and a value); every image that it names
+ * (kernel, fdt, ramdisk) has a SHA-256 hash node that matches its data. Whether the
+ * signature is right is left to U-Boot, which holds the key; lb_fit_check_signed()
+ * asks that too. Memory: 128 KiB, whatever the images' size.
  *
  * Return: 0; -LB_E_FIT with a sentence; -LB_E_IO, -LB_E_NOMEM.
  */
 int lb_fit_check(struct lb_blk *blk, uint64_t size_bytes, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_fit_check_signed() - lb_fit_check(), and the signature is from @key
+ * @key: the public key that the bootloader holds, see lb_fit_key_parse()
+ *
+ * Return: as lb_fit_check(), or -LB_E_SIGNATURE.
+ */
+int lb_fit_check_signed(struct lb_blk *blk, uint64_t size_bytes, mbedtls_pk_context *key,
+			struct lb_error *err) LB_MUST_CHECK;
 
 #endif
