@@ -28,6 +28,11 @@ $(DEFCONFIGS):
 menuconfig: $(B)/config
 	$(call kconfig,menuconfig)
 
+## olddefconfig  take the default of every option that build/config does not know yet
+.PHONY: olddefconfig
+olddefconfig: $(B)/config
+	$(call kconfig,olddefconfig)
+
 ## savedefconfig  write what differs from the defaults to build/defconfig
 savedefconfig: $(B)/config
 	$(call kconfig,savedefconfig --out $(B)/defconfig)
