@@ -26,11 +26,13 @@ static struct lb_patient *of(struct lb_source *s)
 static int patient_seek(struct lb_source *s, uint64_t offset, uint64_t len, struct lb_error *err)
 {
 	struct lb_patient *p = of(s);
+	int r;
 
 	p->pos = offset;
 	p->end = len > UINT64_MAX - offset ? UINT64_MAX : offset + len;
-	p->lost = false;
-	return lb_source_seek(p->inner, offset, len, err);
+	r = lb_source_seek(p->inner, offset, len, err);
+	p->lost = r == -LB_E_AGAIN; /* a pulled stick may be back at the first read */
+	return p->lost ? 0 : r;
 }
 
 /* One attempt: seeks again if the connection was lost. */
@@ -47,12 +49,22 @@ static ptrdiff_t attempt(struct lb_patient *p, void *buf, size_t len, struct lb_
 	return lb_source_read(p->inner, buf, len, err);
 }
 
+/* Our own back-off, or what the server asks for, but never longer than our longest. */
+static uint32_t wanted_delay(const struct lb_patient *p, uint32_t delay_ms)
+{
+	uint64_t asked_ms = (uint64_t)p->inner->retry_after_s * 1000;
+
+	if (asked_ms > p->how.retry_max_ms)
+		asked_ms = p->how.retry_max_ms;
+	return asked_ms > delay_ms ? (uint32_t)asked_ms : delay_ms;
+}
+
 /* 0: try again; otherwise what to return. */
 static int wait_for_source(struct lb_patient *p, uint64_t since_ms, uint32_t *delay_ms,
 			   struct lb_error *err)
 {
 	uint64_t now = lb_clock_ms(p->how.clock);
-	uint32_t delay = *delay_ms;
+	uint32_t delay = wanted_delay(p, *delay_ms);
 
 	if (p->how.deadline_ms && now >= p->how.deadline_ms) {
 		char why[sizeof(err->text)] = "";

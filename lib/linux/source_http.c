@@ -191,6 +191,7 @@ static ptrdiff_t source_http_read(struct lb_source *s, void *buf, size_t len, st
 	}
 	s->fetched_bytes = h->http->arrived_bytes;
 	s->requests = h->http->requests;
+	s->retry_after_s = n == -LB_E_AGAIN ? h->http->headers.retry_after_s : 0;
 	return n;
 }
 

@@ -38,6 +38,7 @@ struct lb_source {
 	bool sequential;	/* cannot skip cheaply: read through, do not seek */
 	uint64_t fetched_bytes; /* payload bytes that arrived so far, for reports */
 	uint32_t requests;	/* range requests made so far */
+	uint32_t retry_after_s;	/* with -LB_E_AGAIN: the server asks to wait so long; 0: no wish */
 };
 
 int lb_source_seek(struct lb_source *s, uint64_t offset, uint64_t len,

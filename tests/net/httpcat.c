@@ -137,7 +137,7 @@ static int cat(const char *url, const struct options *o, char **ranges)
 		print_digest(&hash);
 		printf(", \"fetched\": %" PRIu64 ", \"requests\": %u, \"sequential\": %s",
 		       src->fetched_bytes, src->requests, src->sequential ? "true" : "false");
-		printf(", \"peak_kib\": %lu}\n", peak_kib());
+		printf(", \"retry_after\": %u, \"peak_kib\": %lu}\n", src->retry_after_s, peak_kib());
 		fflush(stdout);
 	}
 	lb_source_close(src);

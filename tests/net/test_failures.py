@@ -28,6 +28,8 @@ def test_retry_after(lab):
     line = httpcat("asan", "-g", "", lab.url("plain", "/503"))[0]
     assert line["code"] == "source-interrupted" and line["retry_after"] == 17
     assert "17 s" in line["text"]
+    assert first(lab.url("plain", "/503"))["retry_after"] == 17
+    assert first(lab.url("plain", "/500"))["retry_after"] == 0
 
 
 def test_query_never_reaches_a_sentence(lab):

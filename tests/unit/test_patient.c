@@ -18,14 +18,18 @@ struct fake {
 	uint32_t step, steps;
 	uint64_t seeks[8];
 	uint32_t seek_count;
+	int seek_result;
 };
 
 static int fake_seek(struct lb_source *s, uint64_t offset, uint64_t len, struct lb_error *err)
 {
 	struct fake *f = (struct fake *)s;
 
+	int r = f->seek_result;
+
 	f->seeks[f->seek_count++ % 8] = offset;
-	return 0;
+	f->seek_result = 0;
+	return r;
 }
 
 static ptrdiff_t fake_read(struct lb_source *s, void *buf, size_t len, struct lb_error *err)
@@ -100,6 +104,39 @@ static void goes_on_at_the_same_byte(void **state)
 	assert_int_equal(f.now_ms, 1000 + 1000 + 2000); /* the back-off doubles */
 }
 
+static void waits_as_long_as_the_server_asks_within_bounds(void **state)
+{
+	static const int script[] = { -LB_E_AGAIN, 5, -LB_E_AGAIN, 5 };
+	struct lb_error err = { 0 };
+	struct lb_patient p;
+	struct fake f;
+	char buf[16];
+
+	start(&f, &p, script, 4, 0, 0);
+	f.source.retry_after_s = 7;
+	assert_int_equal(lb_source_read(&p.source, buf, 16, &err), 5);
+	assert_int_equal(f.now_ms, 1000 + 7000);
+	f.source.retry_after_s = 4000000;
+	assert_int_equal(lb_source_read(&p.source, buf, 16, &err), 5);
+	assert_int_equal(f.now_ms, 1000 + 7000 + 8000);
+}
+
+static void a_stick_that_is_out_is_waited_for(void **state)
+{
+	static const int script[] = { 5 };
+	struct lb_error err = { 0 };
+	struct lb_patient p;
+	struct fake f;
+	char buf[16];
+
+	start(&f, &p, script, 1, 0, 0);
+	f.seek_result = -LB_E_AGAIN;
+	assert_int_equal(lb_source_seek(&p.source, 100, 50, &err), 0);
+	assert_int_equal(lb_source_read(&p.source, buf, 16, &err), 5);
+	assert_int_equal(f.seek_count, 2);
+	assert_int_equal(f.seeks[1], 100);
+}
+
 static void gives_up_at_the_deadline(void **state)
 {
 	static const int script[] = { -LB_E_AGAIN };
@@ -163,6 +200,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_on_at_the_same_byte),
+		cmocka_unit_test(waits_as_long_as_the_server_asks_within_bounds),
+		cmocka_unit_test(a_stick_that_is_out_is_waited_for),
 		cmocka_unit_test(gives_up_at_the_deadline),
 		cmocka_unit_test(never_gives_up_once_main_is_written),
 		cmocka_unit_test(passes_silence_on_when_there_are_other_places),
