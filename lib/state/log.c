@@ -462,7 +462,7 @@ int lb_log_put(struct lb_log *log, uint16_t type, const void *data, size_t len,
 
 /* ---- wiping ---- */
 
-/* Zeroes every block of [@from, @to) that is not zero already. */
+/* Zeroes every block of [@from, @to) that could tell anything: not those of one value, as after erasing. */
 static int wipe(struct lb_log *log, uint64_t from, uint64_t to)
 {
 	for (; from < to; from += LB_LOG_ALIGN) {
@@ -471,7 +471,7 @@ static int wipe(struct lb_log *log, uint64_t from, uint64_t to)
 
 		if (err)
 			return err;
-		if (lb_bytes_all_zero(block, sizeof(block)))
+		if (!memcmp(block, block + 1, sizeof(block) - 1))
 			continue;
 		memset(block, 0, sizeof(block));
 		err = lb_blk_write(log->blk, from, block, sizeof(block));

@@ -10,7 +10,6 @@
 #define SINGLES_MAX 12u /* of more pending writes every n-th is kept or lost alone */
 #define FATES_MAX 256u
 #define FAILURES_SHOWN 20u /* of one scenario */
-#define CALLS_MAX 100000u
 
 /* Everything about one scenario that the functions below pass around. */
 struct cutter {
@@ -25,7 +24,7 @@ struct cutter {
 
 static const char *const pending_names[SIM_PENDING_COUNT] = {
 	[SIM_KEPT] = "kept", [SIM_LOST] = "lost", [SIM_ONLY] = "only",
-	[SIM_BUT] = "but",   [SIM_SEED] = "seed",
+	[SIM_BUT] = "but",   [SIM_SEED] = "seed", [SIM_GARBLED] = "garbled",
 };
 
 /* ---- what a failure says ---- */
@@ -35,7 +34,7 @@ static void print_cut(const struct sim_cut *cut)
 	if (!cut->at)
 		return;
 	printf(" cut=%u pending=%s", cut->at, pending_names[cut->fate.pending]);
-	if (cut->fate.pending >= SIM_ONLY)
+	if (cut->fate.pending >= SIM_ONLY && cut->fate.pending <= SIM_SEED)
 		printf(":%u", cut->fate.number);
 	printf(" tear=%d", cut->fate.tear);
 }
@@ -63,17 +62,15 @@ static void start(struct cutter *c)
 	sim_init(&c->sim);
 	c->sc->setup(&c->sim);
 	sim_settle(&c->sim);
+	for (uint32_t i = 0; i < c->sim.region_count; i++)
+		c->sim.region[i].written = 0;
 	if (c->canary && c->canary->arm)
 		c->canary->arm(&c->sim);
 }
 
 static int run(struct cutter *c)
 {
-	int err = c->canary && c->canary->run ? c->canary->run(&c->sim) : c->sc->run(&c->sim);
-
-	if (c->sim.calls > CALLS_MAX)
-		return -LB_E_RETRIES;
-	return err;
+	return c->canary && c->canary->run ? c->canary->run(&c->sim) : c->sc->run(&c->sim);
 }
 
 /*
@@ -82,7 +79,6 @@ static int run(struct cutter *c)
  */
 static int run_to_end(struct cutter *c)
 {
-	static const struct sim_fate lost = { .pending = SIM_LOST };
 	int err;
 
 	c->sim.cut_at = 0;
@@ -90,7 +86,7 @@ static int run_to_end(struct cutter *c)
 	c->calls = c->sim.calls;
 	if (err)
 		return sim_fail(&c->sim, "the run ended with %s", lb_error_name(err));
-	sim_power_on(&c->sim, &lost);
+	sim_reboot(&c->sim);
 	return c->sc->check(&c->sim, SIM_FINISHED);
 }
 
@@ -152,6 +148,7 @@ static void list_fates(const struct sim *s, bool brief, struct fates *f)
 	if (!n)
 		return; /* nothing was at stake: one fate is as good as another */
 	add_fate(f, SIM_KEPT, 0, 0);
+	add_fate(f, SIM_GARBLED, 0, 0);
 	if (brief) {
 		add_tear(f, (int32_t)(last / 2), n);
 		add_fate(f, SIM_SEED, 1, 0);
@@ -179,7 +176,7 @@ static int after_cut(struct cutter *c, const struct sim_fate *fate)
 /* The run after the first cut is cut again, at every call or at a stride. */
 static void second_cuts(struct cutter *c, const struct sim_image *after, uint32_t calls)
 {
-	uint32_t stride = c->sc->brief ? calls / 4 + 1 : 1;
+	uint32_t stride = c->sc->second_stride;
 	static const enum sim_pending both[] = { SIM_LOST, SIM_KEPT };
 
 	for (uint32_t at = 1 + c->cut[0].at % stride; at <= calls; at += stride) {
@@ -307,11 +304,16 @@ int sim_replay(const struct sim_scenario *sc, const struct sim_canary *canary, i
 {
 	struct sim_tally tally = { 0 };
 	struct cutter c = { .sc = sc, .canary = canary, .tally = &tally };
+	struct sim_image *begin;
 	int bad = 0;
 
 	if (!parse_cuts(&c, count, words))
 		return 2;
 	start(&c);
+	begin = sim_save(&c.sim);
+	(void)!run_to_end(&c); /* some scenarios compare with it */
+	sim_restore(&c.sim, begin);
+	sim_image_free(begin);
 	c.sim.trace = true;
 	for (int i = 0; i < CUTS_MAX && c.cut[i].at && !bad; i++) {
 		printf("power-on %d\n", i + 1);

@@ -24,7 +24,8 @@ struct sim_scenario {
 	/* 0, or sim_fail(s, "what is broken") */
 	int (*check)(struct sim *s, enum sim_moment moment);
 	uint32_t cuts;	/* 1, or 2: cut the run after the first cut too */
-	bool brief;	/* long runs: fewer fates, and second cuts at a stride */
+	uint32_t second_stride; /* ... at every n-th call */
+	bool brief;	/* fewer fates, for runs that take long */
 };
 
 /* A known mistake that the simulator has to find. */

@@ -11,8 +11,12 @@
 
 #include "scenarios.h"
 
-static const struct sim_scenario *const scenario_tables[] = { log_scenarios, handover_scenarios };
-static const struct sim_canary *const canary_tables[] = { log_canaries, handover_canaries };
+static const struct sim_scenario *const scenario_tables[] = {
+	log_scenarios, handover_scenarios, device_scenarios,
+};
+static const struct sim_canary *const canary_tables[] = {
+	log_canaries, handover_canaries, device_canaries,
+};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

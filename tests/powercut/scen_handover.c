@@ -388,12 +388,12 @@ static int check_return(struct sim *s, enum sim_moment moment)
 }
 
 const struct sim_scenario handover_scenarios[] = {
-	{ "handover-stage", setup_stage, run_stage, check_stage, 2, false },
-	{ "handover-begin", setup_begin, run_begin, check_begin, 2, false },
-	{ "handover-begin-stick", setup_begin_stick, run_begin, check_begin, 2, false },
-	{ "handover-finish", setup_finish, run_finish, check_finish, 2, false },
-	{ "handover-confirm", setup_confirm, run_confirm, check_confirm, 2, true },
-	{ "handover-return", setup_begin, run_return, check_return, 2, true },
+	{ "handover-stage", setup_stage, run_stage, check_stage, 2, 1, false },
+	{ "handover-begin", setup_begin, run_begin, check_begin, 2, 1, false },
+	{ "handover-begin-stick", setup_begin_stick, run_begin, check_begin, 2, 1, false },
+	{ "handover-finish", setup_finish, run_finish, check_finish, 2, 1, false },
+	{ "handover-confirm", setup_confirm, run_confirm, check_confirm, 2, 1, true },
+	{ "handover-return", setup_begin, run_return, check_return, 2, 1, true },
 	{ 0 },
 };
 

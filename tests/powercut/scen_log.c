@@ -397,15 +397,15 @@ static int check_env(struct sim *s, enum sim_moment moment)
 }
 
 const struct sim_scenario log_scenarios[] = {
-	{ "log-put", setup_put, run_put, check_put, 2, false },
-	{ "log-put-big", setup_put, run_put_big, check_put_big, 2, false },
-	{ "log-change-halves", setup_full, run_put, check_put, 2, false },
-	{ "log-change-halves-big", setup_full, run_put_big, check_put_big, 2, false },
-	{ "log-acknowledged-stays", setup_count, run_count, check_count, 2, false },
-	{ "log-remains-stay-dead", setup_remains, run_remains, check_remains, 2, false },
-	{ "log-drop-request", setup_drop, run_drop, check_drop, 2, true },
-	{ "log-format", setup_garbage, run_format, check_format, 2, false },
-	{ "env-commit", setup_env, run_env, check_env, 2, false },
+	{ "log-put", setup_put, run_put, check_put, 2, 1, false },
+	{ "log-put-big", setup_put, run_put_big, check_put_big, 2, 1, false },
+	{ "log-change-halves", setup_full, run_put, check_put, 2, 1, false },
+	{ "log-change-halves-big", setup_full, run_put_big, check_put_big, 2, 1, false },
+	{ "log-acknowledged-stays", setup_count, run_count, check_count, 2, 1, false },
+	{ "log-remains-stay-dead", setup_remains, run_remains, check_remains, 2, 1, false },
+	{ "log-drop-request", setup_drop, run_drop, check_drop, 2, 1, true },
+	{ "log-format", setup_garbage, run_format, check_format, 2, 1, false },
+	{ "env-commit", setup_env, run_env, check_env, 2, 1, false },
 	{ 0 },
 };
 

@@ -6,7 +6,7 @@
 #include "cutter.h"
 
 /* One table per file, ended by an entry without a name. */
-extern const struct sim_scenario log_scenarios[], handover_scenarios[];
-extern const struct sim_canary log_canaries[], handover_canaries[];
+extern const struct sim_scenario log_scenarios[], handover_scenarios[], device_scenarios[];
+extern const struct sim_canary log_canaries[], handover_canaries[], device_canaries[];
 
 #endif

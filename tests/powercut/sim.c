@@ -33,7 +33,7 @@ static void overlay(const struct sim_write *w, uint64_t offset, uint8_t *buf, si
 		memcpy(buf + (from - offset), w->data + (from - w->offset), end - from);
 }
 
-static int region_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
+static void drain(struct sim *s, struct sim_region *r);
 
 static int region_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 {
@@ -52,6 +52,8 @@ static int region_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size
 {
 	struct sim_region *r = region_of(b);
 
+	if (r->lazy)
+		drain(r->sim, r);
 	if (r->cached_medium)
 		return region_read(b, offset, buf, len);
 	if (r->sim->off)
@@ -95,6 +97,7 @@ static int region_write(struct lb_blk *b, uint64_t offset, const void *buf, size
 	if (r->sim->off)
 		return -LB_E_POWER;
 	push(r->sim, r, offset, buf, len);
+	r->written += len;
 	return call(r->sim, "write", r, offset, len) ? -LB_E_POWER : 0;
 }
 
@@ -124,7 +127,7 @@ static int region_flush(struct lb_blk *b)
 		return -LB_E_POWER;
 	if (call(r->sim, "flush", r, 0, 0))
 		return -LB_E_POWER;
-	if (!r->deaf)
+	if (!r->deaf && !r->lazy)
 		drain(r->sim, r);
 	return 0;
 }
@@ -195,6 +198,13 @@ static void clock_sleep(struct lb_clock *c, uint32_t ms)
 
 /* ---- source ---- */
 
+struct sim_source {
+	struct lb_source source;
+	struct sim *sim;
+	const uint8_t *bytes; /* borrowed */
+	uint64_t len, pos, payload_offset;
+};
+
 static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struct lb_error *err)
 {
 	struct sim_source *src = (struct sim_source *)b;
@@ -217,30 +227,32 @@ static ptrdiff_t source_read(struct lb_source *b, void *buf, size_t len, struct 
 	if (len > src->len - src->pos)
 		len = src->len - src->pos;
 	memcpy(buf, src->bytes + src->pos, len);
-	if (src->pos >= src->count_from)
-		src->counted += len;
+	if (src->pos >= src->payload_offset) {
+		src->sim->payload_read += len;
+		b->fetched_bytes += len;
+	}
 	src->pos += len;
-	b->fetched_bytes += len;
 	return (ptrdiff_t)len;
 }
 
 static void source_close(struct lb_source *b)
 {
-	(void)b; /* the scenario's */
+	free(b);
 }
 
-struct lb_source *sim_source_init(struct sim_source *src, struct sim *s, const void *bytes,
-				  size_t len)
+struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t len,
+				  uint64_t payload_offset)
 {
 	static const struct lb_source_ops ops = {
 		.seek = source_seek, .read = source_read, .close = source_close,
 	};
+	struct sim_source *src = must(calloc(1, sizeof(*src)));
 
-	memset(src, 0, sizeof(*src));
 	src->source.ops = &ops;
 	src->sim = s;
 	src->bytes = bytes;
 	src->len = len;
+	src->payload_offset = payload_offset;
 	return &src->source;
 }
 
@@ -282,6 +294,11 @@ void sim_settle(struct sim *s)
 	s->now_ms = 0;
 }
 
+void sim_reboot(struct sim *s)
+{
+	drop_pending(s);
+}
+
 /* xorshift32: the same subsets on every machine */
 static uint32_t next_random(uint32_t *seed)
 {
@@ -300,6 +317,7 @@ static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t 
 		return fate->tear > len ? len : fate->tear < -len ? -len : fate->tear;
 	switch (fate->pending) {
 	case SIM_KEPT:
+	case SIM_GARBLED:
 		return len;
 	case SIM_ONLY:
 		return i == fate->number ? len : 0;
@@ -320,6 +338,19 @@ static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t 
 	}
 }
 
+/* Whole sectors of the write that was under way, neighbours' bytes included. */
+static void garble(const struct sim_write *w)
+{
+	uint64_t from = w->offset / SIM_SECTOR * SIM_SECTOR, end = w->offset + w->len;
+	uint32_t seed = 99;
+
+	end = (end + SIM_SECTOR - 1) / SIM_SECTOR * SIM_SECTOR;
+	if (end > w->region->blk.size_bytes)
+		end = w->region->blk.size_bytes;
+	for (; from < end; from++)
+		w->region->medium[from] = (uint8_t)next_random(&seed);
+}
+
 void sim_power_on(struct sim *s, const struct sim_fate *fate)
 {
 	uint32_t seed = fate->number * 2654435761u + 1;
@@ -335,15 +366,19 @@ void sim_power_on(struct sim *s, const struct sim_fate *fate)
 			       (long long)n);
 		memcpy(w->region->medium + w->offset + skip, w->data + skip,
 		       (size_t)(n < 0 ? -n : n));
+		if (fate->pending == SIM_GARBLED && i + 1 == s->pending_count)
+			garble(w);
 	}
 	drop_pending(s);
 	sim_settle(s);
+	s->power_cycles++;
 }
 
 /* ---- saving ---- */
 
 struct sim_image {
-	uint64_t memo[4];
+	uint64_t memo[4], payload_read, written[SIM_REGIONS_MAX];
+	uint32_t power_cycles;
 	uint8_t *medium[SIM_REGIONS_MAX];
 	uint32_t region_count;
 	struct sim_write *pending;
@@ -356,9 +391,12 @@ struct sim_image *sim_save(const struct sim *s)
 
 	image->region_count = s->region_count;
 	memcpy(image->memo, s->memo, sizeof(s->memo));
+	image->payload_read = s->payload_read;
+	image->power_cycles = s->power_cycles;
 	for (uint32_t i = 0; i < s->region_count; i++) {
 		size_t size = s->region[i].blk.size_bytes;
 
+		image->written[i] = s->region[i].written;
 		image->medium[i] = must(malloc(size));
 		memcpy(image->medium[i], s->region[i].medium, size);
 	}
@@ -376,8 +414,12 @@ void sim_restore(struct sim *s, const struct sim_image *image)
 {
 	drop_pending(s);
 	memcpy(s->memo, image->memo, sizeof(s->memo));
-	for (uint32_t i = 0; i < image->region_count; i++)
+	s->payload_read = image->payload_read;
+	s->power_cycles = image->power_cycles;
+	for (uint32_t i = 0; i < image->region_count; i++) {
 		memcpy(s->region[i].medium, image->medium[i], s->region[i].blk.size_bytes);
+		s->region[i].written = image->written[i];
+	}
 	for (uint32_t i = 0; i < image->pending_count; i++) {
 		const struct sim_write *w = &image->pending[i];
 

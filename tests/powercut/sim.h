@@ -26,8 +26,10 @@ struct sim_region {
 	struct lb_blk blk;
 	struct sim *sim;
 	uint8_t *medium;  /* owned: what is durable */
+	uint64_t written; /* bytes, over all power cycles */
 	bool deaf;	  /* canary: flush promises and does nothing */
 	bool cached_medium; /* canary: read_medium answers from the cache */
+	bool lazy;	  /* canary: nothing is durable before it is read back */
 };
 
 struct sim_write {
@@ -38,21 +40,20 @@ struct sim_write {
 };
 
 /* What the cut does to the writes that were not flushed. */
-enum sim_pending { SIM_KEPT, SIM_LOST, SIM_ONLY, SIM_BUT, SIM_SEED, SIM_PENDING_COUNT };
+enum sim_pending {
+	SIM_KEPT,
+	SIM_LOST,
+	SIM_ONLY,    /* one is kept */
+	SIM_BUT,     /* one is lost */
+	SIM_SEED,    /* some are kept, lost or end at a sector, by a generator */
+	SIM_GARBLED, /* kept, but the sectors of the last one hold noise */
+	SIM_PENDING_COUNT
+};
 
 struct sim_fate {
 	enum sim_pending pending;
 	uint32_t number; /* ONLY, BUT: this write, counted from 0; SEED: of the generator */
 	int32_t tear;	 /* last write: only its first (> 0) or last (< 0) so many bytes; 0 whole */
-};
-
-struct sim_source {
-	struct lb_source source;
-	struct sim *sim;
-	const uint8_t *bytes; /* borrowed */
-	size_t len;
-	uint64_t pos;
-	uint64_t count_from, counted; /* bytes that were read at or behind count_from */
 };
 
 struct sim {
@@ -66,6 +67,8 @@ struct sim {
 	bool trace;	  /* print every mutating call */
 	struct lb_clock clock;
 	uint64_t now_ms;
+	uint64_t payload_read;	/* bytes that sources delivered behind their payload offset */
+	uint32_t power_cycles;	/* cuts so far */
 	uint32_t ms_per_call;
 	char why[200];	  /* what a check found broken */
 	/*
@@ -83,12 +86,17 @@ struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes);
 struct lb_blk *sim_blk(struct sim *s, const char *name);
 struct sim_region *sim_region(struct sim *s, const char *name);
 
-/* Reads @bytes from memory; not closed, owns nothing. */
-struct lb_source *sim_source_init(struct sim_source *src, struct sim *s, const void *bytes,
-				  size_t len);
+/*
+ * Reads @bytes (borrowed) from memory; free with lb_source_close(). What is read
+ * at or behind @payload_offset counts as payload.
+ */
+struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t len,
+				  uint64_t payload_offset);
 
 /* Everything that is pending becomes durable, and calls are counted from 0. */
 void sim_settle(struct sim *s);
+/* A reboot without a cut: what was not flushed is lost, the calls count on. */
+void sim_reboot(struct sim *s);
 /* Applies @fate to what is pending; the power is on again and calls are counted from 0. */
 void sim_power_on(struct sim *s, const struct sim_fate *fate);
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A packer of a few lines, so that the simulator needs no file and no tool:
+ * fixed chunks, made in memory, signed with a key that exists only while it runs.
+ */
+#ifndef POWERCUT_MINI_BUNDLE_H
+#define POWERCUT_MINI_BUNDLE_H
+
+#include <stdint.h>
+
+#include "bundle/bundle.h"
+#include "trust/keyring.h"
+
+#define MINI_IMAGES 2
+
+struct mini_image {
+	const char *name; /* and slot */
+	enum lb_encoding encoding;
+	uint8_t *bytes; /* owned by whoever made it */
+	size_t len;
+};
+
+struct mini_bundle {
+	uint8_t *bytes; /* owned */
+	size_t len;
+	size_t payload_offset; /* of the first payload: what is before is fetched each time */
+	uint32_t longest_stored;
+};
+
+/* The pinned key that all bundles here are signed with; made at the first call. */
+const struct lb_keyring *mini_keyring(void);
+
+/* Product "sim" for hardware "sim,board". Aborts on failure. */
+void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image *images,
+	       uint32_t count, size_t chunk_bytes);
+
+#endif
