@@ -20,8 +20,10 @@ define DEMO_DESCRIPTION
 endef
 
 .SECONDARY: $(foreach n,1 2,$(DEMO)/release-$(n).json $(call DEMO_ROOT,$(n)))
-$(DEMO)/release-%.json: tests/demo/demo.mk $(IMG)/main-%.itb $(IMG)/large/root-%-$(DEMO_MIB).img
-	@mkdir -p $(@D)
+$(DEMO):
+	@mkdir -p $@
+
+$(DEMO)/release-%.json: tests/demo/demo.mk $(IMG)/main-%.itb $(IMG)/large/root-%-$(DEMO_MIB).img | $(DEMO)
 	$(file >$@,$(DEMO_DESCRIPTION))
 
 $(DEMO)/release-%.lbu: $(DEMO)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made

@@ -242,7 +242,9 @@ class Demo:
         row("memory of lifeboat-recovery, KiB", f"{self.memory_kib:,}",
             f"limit {MEMORY_LIMIT_KIB:,} (VmHWM)")
         self.check(self.memory_kib <= MEMORY_LIMIT_KIB, "recovery took more memory than its limit")
-        story.say(f"Logs: {self.work}/serial.log, {self.work}/server/requests.log")
+        story.title("\n    Logs")
+        for name in ("serial.log", "server/requests.log", "tool.log"):
+            story.title(f"    {self.work / name}")
 
     def summarize_bytes(self):
         row = self.story.row
@@ -267,8 +269,9 @@ class Demo:
         planned_again = first[4] - second[4]
         self.story.say(f"Recovery itself: {first[4]:,} to fetch at first, {second[4]:,} after the "
                        f"cut: {planned_again:,} bytes were safe.")
-        self.story.say(f"The result that reached the agent: {self.result['fetched_bytes']:,} bytes "
-                       f"fetched in all, {self.result['power_cycles']} power cut.")
+        self.story.say(f"The result that reached the agent: {self.result['fetched_bytes']:,} bytes, "
+                       "as far as recovery had noted them when the power went, and "
+                       f"{self.result['power_cycles']} power cut.")
         self.check(traffic.payload_again <= limit, "the cut cost more payload than promised")
         self.check(traffic.payload >= first[4], "the server's log does not hold all of the payload")
         self.check(0 < planned_again < first[4], "the power was not cut in the middle")
