@@ -268,7 +268,7 @@ static uint64_t poll_once(struct daemon *d)
 		wait_s = retry_s;
 	plan(d, d->reboot_due ? "rebooting into recovery" : rc ? "waiting to ask again" : "idle",
 	     d->reboot_due ? 0 : wait_s);
-	return wait_s;
+	return d->reboot_due ? 0 : wait_s;
 }
 
 /* ---- steps ------------------------------------------------------------- */

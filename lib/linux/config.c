@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 
+#define PATH_SHOWN 90
 #define NAME_RULE "is no name of a-z, 0-9, '.', '_', '-' (at most 31)"
 
 static const char *const TOP_NAMES[] = {
@@ -32,10 +33,12 @@ int lb_config_fail(const char *path, const char *field, int code, struct lb_erro
 
 	if (!err)
 		return code;
+	if (strlen(path) > PATH_SHOWN) /* its end tells more */
+		path += strlen(path) - PATH_SHOWN;
 	snprintf(said, sizeof(said), "%s", err->text[0] ? err->text : lb_error_meaning(code));
 	if (field)
-		return lb_error_set(err, -code, "%.90s: %.60s: %.120s", path, field, said);
-	return lb_error_set(err, -code, "%.90s: %.130s", path, said);
+		return lb_error_set(err, -code, "%s: %.60s: %s", path, field, said);
+	return lb_error_set(err, -code, "%s: %s", path, said);
 }
 
 static int refuse(const struct reader *r, const char *field, const char *why)

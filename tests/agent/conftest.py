@@ -85,8 +85,10 @@ class Main(Device):
             f"NAME=bench\nrelease={release}\nversion=\"{release}.0.0\"\n")
 
     def save(self):
-        self.agent_config.write_text(
-            json.dumps({**self.settings, "agent": self.agent_settings}, indent=1))
+        """In one step: a daemon may be reading it."""
+        new = self.agent_config.with_suffix(".new")
+        new.write_text(json.dumps({**self.settings, "agent": self.agent_settings}, indent=1))
+        os.replace(new, self.agent_config)
 
     def popen(self, *args):
         self.save()
@@ -183,7 +185,12 @@ def key_file(tmp_path, key):
 
 @pytest.fixture
 def server(tmp_path, authority):
-    s = Server(tmp_path / "server", authority, authority.issue(f"s{os.getpid()}")).start()
+    certificate = authority.issue(f"s{os.getpid()}")
+    for _ in range(3):  # another process may take the port that was free
+        s = Server(tmp_path / "server", authority, certificate)
+        with contextlib.suppress(AssertionError):
+            s.start()
+            break
     yield s
     s.stop()
 
@@ -219,6 +226,11 @@ class Shop:
 
     def url(self, release):
         return self.server.url(f"{release}.lbu")
+
+    def serve(self, directives):
+        """The same server with other directives, from the next connection on."""
+        self.server.stop()
+        self.server.start(directives)
 
     def asked(self, name):
         """Status codes of the requests for a file so far."""

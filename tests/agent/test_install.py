@@ -199,7 +199,7 @@ def test_a_remedy_in_a_file_is_found_again(main, key):
 
 def test_a_server_without_ranges_will_do(main, shop, server):
     shop.offer(1, 2)
-    server.change("max_ranges 0;")
+    shop.serve("max_ranges 0;")
     assert main.agent("install")[0] == 0
     assert "ranges" in main.stderr
 
@@ -209,7 +209,7 @@ def test_the_token_goes_to_the_channels_server_only(main, shop, server, authorit
     token.write_text("Authorization: Bearer s3cret\n")
     main.agent_settings["header_file"] = str(token)
     shop.offer(1, 2)
-    server.change('if ($http_authorization != "Bearer s3cret") { return 403; }')
+    shop.serve('if ($http_authorization != "Bearer s3cret") { return 403; }')
     assert main.agent("install", "--no-reboot")[0] == 0
     assert main.record(REQUEST)["header"] == "Authorization: Bearer s3cret"
     other = Server(tmp_path / "other", authority).start(
