@@ -6,7 +6,7 @@ AGENT_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 2'
 
 ## agent-test    the agent on files: commands, refusals, daemon, health checks
 .PHONY: agent-test
-agent-test: $(B)/asan/bin/lifeboat-agent $(B)/host/bin/lifeboat-agent
+agent-test: $(B)/asan/bin/lifeboat-agent $(B)/asan/bin/lifeboat-recovery $(B)/host/bin/lifeboat
 	@mkdir -p $(AGENT_TEST)
 	@echo "  TEST    agent"
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \

@@ -64,7 +64,7 @@ class Main(Device):
                          slots={"boot": 64 * KIB, "root": MIB})
         self.settings["hardware"] = [HARDWARE]
         self.settings["product"] = PRODUCT
-        del self.settings["recovery"]
+        self.recovery_settings = self.settings.pop("recovery")
         self.agent_config = folder / "agent.json"
         self.rebooted, self.health_dir = folder / "rebooted", folder / "health.d"
         self.data, self.run_dir = folder / "data", folder / "run"
@@ -83,6 +83,10 @@ class Main(Device):
     def set_release(self, release):
         self.release_file.write_text(
             f"NAME=bench\nrelease={release}\nversion=\"{release}.0.0\"\n")
+
+    def save_config(self):
+        """For recovery."""
+        self.config.write_text(json.dumps({**self.settings, "recovery": self.recovery_settings}))
 
     def save(self):
         """In one step: a daemon may be reading it."""
