@@ -185,21 +185,21 @@ static void report_memory(struct program *p)
 		       strtoul(at + strlen("VmHWM:"), NULL, 10));
 }
 
-static int outcome(struct program *p, enum lb_recovery_end end)
+static int outcome(enum lb_recovery_end end)
 {
-	struct lb_result result;
-
-	if (end == LB_END_STOPPED)
-		return EXIT_STOPPED;
-	if (lb_result_load(&p->log, &result, NULL) || !strcmp(result.code, "ok") ||
-	    !strcmp(result.code, lb_error_name(LB_E_TRIAL)))
+	switch (end) {
+	case LB_END_BOOT_MAIN:
 		return EXIT_INSTALLED;
-	return EXIT_RETURNED;
+	case LB_END_RETURNED:
+		return EXIT_RETURNED;
+	default:
+		return EXIT_STOPPED;
+	}
 }
 
 static int run(struct program *p, const struct arguments *a, struct lb_error *err)
 {
-	enum lb_recovery_end end = LB_END_REBOOT;
+	enum lb_recovery_end end = LB_END_STOPPED;
 	int r = settings_load(a->config, &p->settings, err);
 
 	if (!r)
@@ -222,7 +222,7 @@ static int run(struct program *p, const struct arguments *a, struct lb_error *er
 	if (r)
 		return r;
 	report_memory(p);
-	return outcome(p, end);
+	return outcome(end);
 }
 
 static void close_all(struct program *p)

@@ -16,6 +16,7 @@ static const struct settings defaults = {
 		.url_ms = CONFIG_URL_S * 1000,
 		.idle_ms = 600 * 1000,
 	},
+	.stall_ms = 30 * 1000,
 	.interface = CONFIG_INTERFACE,
 	.network_wait_s = CONFIG_NETWORK_WAIT_S,
 	.cmdline = "/proc/cmdline",
@@ -70,7 +71,7 @@ static int media_setting(const cJSON *o, struct settings *s, struct lb_error *er
 static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 {
 	static const char *const names[] = {
-		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "idle_s",
+		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
 		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "media", NULL,
 	};
 	const char *unknown;
@@ -87,6 +88,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = time_setting(o, "retry_max_s", 1000, &s->limits.retry_max_ms, err);
 	if (!r)
 		r = time_setting(o, "url_s", 1000, &s->limits.url_ms, err);
+	if (!r)
+		r = time_setting(o, "stall_s", 1000, &s->stall_ms, err);
 	if (!r)
 		r = time_setting(o, "idle_s", 1000, &s->limits.idle_ms, err);
 	if (!r)

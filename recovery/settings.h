@@ -12,6 +12,7 @@ struct settings {
 	struct lb_config config;
 	uint32_t release;		 /* of this recovery */
 	struct lb_recovery_limits limits;
+	uint32_t stall_ms;		 /* a connection that is silent so long is given up */
 	char interface[32];		 /* "" leaves the network alone */
 	uint32_t network_wait_s;	 /* longest wait for an address */
 	char cmdline[LB_CONFIG_PATH_MAX + 1]; /* where lifeboat.reason= stands */

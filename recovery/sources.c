@@ -10,6 +10,7 @@
 #include "linux/source_file.h"
 
 #define FILE_SCHEME "file://"
+#define CONNECT_MS 15000u
 
 static bool is_http(const char *url)
 {
@@ -27,6 +28,8 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 		.header = request && request->header[0] ? request->header : NULL,
 		.user_agent = "lifeboat-recovery/" LB_VERSION,
 		.not_before_s = time_floor_s,
+		.connect_ms = s->stall_ms < CONNECT_MS ? s->stall_ms : CONNECT_MS,
+		.stall_ms = s->stall_ms,
 	};
 
 	if (request && request->time_s > time_floor_s)

@@ -51,6 +51,9 @@ static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *
 		return lb_error_set(err, LB_E_CHANGED,
 				    "the source holds release %llu with another manifest than the one expected",
 				    (unsigned long long)in->manifest.release);
+	if (in->failed_release && in->manifest.release == in->failed_release)
+		return lb_error_set(err, LB_E_TRIAL, "the source holds release %llu, which failed here",
+				    (unsigned long long)in->manifest.release);
 	r = lb_policy_check(&in->manifest, in->device, &sizes.lookup, err);
 	if (r)
 		return r;

@@ -29,6 +29,7 @@ struct lb_install {
 	const struct lb_reporter *report;
 	struct lb_clock *clock;
 	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
+	uint64_t failed_release;   /* failed its trial: not again from here; 0 none */
 	uint64_t budget_bytes;	   /* most to fetch; 0 none; looked at before the first write only */
 
 	/* what it finds out */

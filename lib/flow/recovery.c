@@ -22,6 +22,7 @@ struct job {
 	char used_url[LB_URL_MAX + 1];	 /* the place that was tried last */
 	char blame[160];		 /* rescue: what failed */
 	uint64_t blame_release;
+	uint64_t failed_release;	 /* rescue: no URL's word is taken for this one again */
 	uint64_t started_ms;
 };
 
@@ -80,7 +81,7 @@ static int give_back(struct lb_recovery *r, const struct job *job, const struct 
 	make_result(r, job, in, code, why && why->text[0] ? why->text : lb_error_meaning(code),
 		    &result);
 	persist(r);
-	*end = LB_END_BOOT_MAIN;
+	*end = LB_END_RETURNED;
 	return lb_handover_return(&r->dev, &result, err);
 }
 
@@ -203,6 +204,7 @@ static void start_install(struct lb_recovery *r, struct job *job, struct lb_inst
 		.report = r->report,
 		.clock = r->clock,
 		.expected = any ? NULL : job->expected,
+		.failed_release = n < job->url_count ? job->failed_release : 0,
 		.budget_bytes = job->request.budget_bytes,
 		.writing = writing,
 		.counted = counted,
@@ -396,6 +398,8 @@ static int prepare_rescue(struct lb_recovery *r, const struct lb_state *s, struc
 		lb_say(r->report, LB_LEVEL_WARN, "rescue",
 		       "no earlier release is known: waiting for a medium with a bundle");
 	}
+	if (type && remedy.release != job->blame_release)
+		job->failed_release = job->blame_release;
 	if (type == LB_REC_CONFIRMED)
 		add_previous(r, s, job);
 	lb_release_free(&remedy);
@@ -450,7 +454,7 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct job *job
 	/* handed back before a cut took the flag: main was never touched */
 	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && !r->state_lost) {
 		lb_say(r->report, LB_LEVEL_INFO, "returned", "nothing is requested");
-		*end = LB_END_BOOT_MAIN;
+		*end = LB_END_RETURNED;
 		return lb_handover_return(&r->dev, NULL, err);
 	}
 	lb_say(r->report, LB_LEVEL_WARN, "main-unknown", "main is not known to be whole: %s",
@@ -477,7 +481,7 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			lb_say(r->report, LB_LEVEL_INFO, "returned",
 			       "nothing happened for %u s: main is started again",
 			       r->limits.idle_ms / 1000);
-			*end = LB_END_BOOT_MAIN;
+			*end = LB_END_RETURNED;
 			return lb_handover_return(&r->dev, NULL, err);
 		}
 		if (!lb_patience_sleep(&how, 1000)) {

@@ -46,8 +46,8 @@ struct lb_recovery {
 };
 
 enum lb_recovery_end {
-	LB_END_BOOT_MAIN,     /* the flag says main: reboot */
-	LB_END_REBOOT,	      /* the flag still says recovery: reboot and go on */
+	LB_END_BOOT_MAIN,     /* the flag says main: it was written or found whole */
+	LB_END_RETURNED,      /* the flag says main: it is as it was */
 	LB_END_STOPPED,	      /* stop() said so */
 };
 

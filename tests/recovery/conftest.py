@@ -169,12 +169,18 @@ def server(make_server):
 
 
 @pytest.fixture
-def make_device(tmp_path, programs, keys, authority):
+def recovery_program(programs):
+    """What the devices run; test_sanitizers.py has another one."""
+    return programs["recovery"]
+
+
+@pytest.fixture
+def make_device(tmp_path, recovery_program, keys, authority):
     """make_device(slots=None, **recovery settings) -> Device."""
     made = []
 
-    def make(slots=None, program=None, **settings):
-        made.append(Device(tmp_path / f"device{len(made)}", program or programs["recovery"],
+    def make(slots=None, **settings):
+        made.append(Device(tmp_path / f"device{len(made)}", recovery_program,
                            keys.public_file, authority.ca_file, slots, **settings))
         return made[-1]
 

@@ -5,7 +5,7 @@ RECOVERY_TEST := $(B)/tests/recovery
 RECOVERY_TEST_PROGRAMS := $(B)/host/bin/lifeboat $(B)/host/bin/lifeboat-recovery \
 	$(B)/asan/bin/lifeboat-recovery
 # in two processes where pytest can
-RECOVERY_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo -n 2)
+RECOVERY_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf '%s' '-n 2')
 
 ## recovery-test  recovery on files: install, resume, network, refusals, memory
 .PHONY: recovery-test

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Why recovery was started, and what it makes of it: docs/DESIGN.md, "State machine"."""
+
+import random
+import time
+
+import pytest
+
+from device import CONFIRMED, ENV_BYTES, INSTALLED, MIB, STATE, STATE_BYTES
+
+from test_install import check_installed
+from test_network import is_writing
+
+
+def confirm(device):
+    """What the agent does after its health checks."""
+    records = device.records()
+    kept = {"CONFIRMED": records[INSTALLED]}
+    if CONFIRMED in records:
+        kept["PREVIOUS"] = records[CONFIRMED]
+    device.put_records(STATE={**device.record(STATE), "state": "confirmed"}, **kept)
+    device.put_env(bootcount="0", upgrade_available="0")
+
+
+def install(device, url, program_args=()):
+    status, run = device.run("--install", str(url), *program_args)
+    assert status == 0, run.text()
+
+
+@pytest.fixture
+def serving(server, packed):
+    """Releases 1 to 3 on a server: URLs by number."""
+    for n, path in packed.items():
+        server.put(f"r{n}.lbu", path)
+    return {n: server.url(f"r{n}.lbu") for n in packed}
+
+
+@pytest.fixture
+def on_release_1(device, serving):
+    """A device that runs release 1, installed from its URL and confirmed."""
+    install(device, serving[1])
+    confirm(device)
+    return device
+
+
+@pytest.fixture
+def on_trial(on_release_1, serving):
+    """... and has release 2 on trial."""
+    install(on_release_1, serving[2])
+    return on_release_1
+
+
+def garbage(size, seed=0):
+    return random.Random(seed).randbytes(size)
+
+
+# ---- a release that never confirms ---------------------------------------------
+
+
+def check_rescued(device, images, around):
+    assert device.holds(images[1]), "release 1 is not back"
+    assert device.guarded(images[1]) == around
+    assert device.power_on() == "main" and device.state() == "trial"
+    result = device.result()
+    assert result["code"] == "trial-failed"
+    assert result["release"] == 2, "the one that failed"
+    assert "release 1 is back" in result["text"]
+
+
+def test_release_that_never_confirms_is_replaced_by_the_confirmed_one(on_trial, images):
+    device = on_trial
+    around = device.guarded(images[1])
+    device.put_env(bootcount="3")
+    assert device.power_on() == "boot-limit"
+    status, run = device.run()
+    assert status == 0, run.text()
+    check_rescued(device, images, around)
+
+
+def test_rescue_survives_a_kill(on_trial, server, images):
+    device = on_trial
+    around = device.guarded(images[1])
+    device.put_env(bootcount="3")
+    server.change("limit_rate 4m;")
+    run = device.start()
+    run.wait_for(is_writing)
+    run.kill()
+    assert device.state() == "rescue" and device.power_on() == "requested"
+    server.change("")
+    status, run = device.run()
+    assert status == 0, run.text()
+    check_rescued(device, images, around)
+
+
+def test_rescue_waits_for_its_server(make_device, server, serving, images):
+    device = make_device(give_up_s=1)
+    install(device, serving[1])
+    confirm(device)
+    install(device, serving[2])
+    around = device.guarded(images[1])
+    device.put_env(bootcount="3")
+    server.stop()
+    run = device.start()
+    run.wait_for_code("source-interrupted")
+    time.sleep(2)
+    assert run.running(), "a device whose main does not work has nothing to give back"
+    server.start()
+    assert run.wait() == 0, run.text()
+    check_rescued(device, images, around)
+
+
+def test_rescue_does_not_take_the_release_that_failed(on_trial, server, packed, images):
+    """The confirmed release's URL holds the failed one by now: wait for something better."""
+    device = on_trial
+    around = device.guarded(images[1])
+    device.put_env(bootcount="3")
+    server.put("r1.lbu", packed[2])
+    run = device.start()
+    run.wait_for_code("trial-failed")
+    time.sleep(1)
+    assert run.running() and device.state() == "rescue"
+    server.put("r1.lbu", packed[1])
+    assert run.wait() == 0, run.text()
+    check_rescued(device, images, around)
+
+
+def test_rescue_takes_a_newer_release_from_the_same_url(on_trial, server, packed, images):
+    device = on_trial
+    around = device.guarded(images[3])
+    device.put_env(bootcount="3")
+    server.put("r1.lbu", packed[3])
+    status, run = device.run()
+    assert status == 0, run.text()
+    check_installed(device, images[3], around, release=3)
+
+
+def test_main_invalid_in_confirmed_fetches_the_same_release_again(on_release_1, images):
+    device = on_release_1
+    around = device.guarded(images[1])
+    device.write("boot", garbage(4096))
+    status, run = device.run(reason="main-invalid")
+    assert status == 0, run.text()
+    check_installed(device, images[1], around, release=1)
+    assert device.result()["code"] == "trial-failed"
+
+
+# ---- a lost flag ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flag", ["", "lost", "MAIN"])
+def test_lost_flag_is_healed_when_main_is_confirmed_and_whole(on_release_1, images, flag):
+    device = on_release_1
+    before = device.main_digest()
+    device.put_env(lifeboat_boot=flag)
+    assert device.power_on() == "flag-lost"
+    status, run = device.run()
+    assert status == 0 and "healed" in run.codes(), run.text()
+    assert not run.progress(), "nothing is fetched"
+    assert device.power_on() == "main" and device.env()["upgrade_available"] == "0"
+    assert device.state() == "confirmed" and device.main_digest() == before
+
+
+def test_environment_lost_in_both_copies_is_made_anew(on_release_1):
+    device = on_release_1
+    device.write("env0", garbage(ENV_BYTES, 1))
+    device.write("env1", garbage(ENV_BYTES, 2))
+    assert device.env() is None and device.power_on() == "flag-lost"
+    status, run = device.run()
+    assert status == 0 and "healed" in run.codes(), run.text()
+    assert device.power_on() == "main"
+    assert device.env()["bootcount"] == "0" and device.env()["upgrade_available"] == "0"
+
+
+@pytest.mark.parametrize("copy", ["env0", "env1"])
+def test_one_broken_copy_of_the_environment_is_no_loss(on_release_1, serving, images, copy):
+    device = on_release_1
+    around = device.guarded(images[2])
+    device.write(copy, garbage(ENV_BYTES))
+    install(device, serving[2])
+    check_installed(device, images[2], around)
+
+
+def test_lost_flag_is_not_healed_when_one_byte_of_main_is_wrong(on_release_1, images):
+    device = on_release_1
+    around = device.guarded(images[1])
+    last = len(images[1]["root"]) - 1
+    device.write("root", bytes([images[1]["root"][last] ^ 1]), at=last)
+    device.put_env(lifeboat_boot="lost")
+    status, run = device.run()
+    assert status == 0, run.text()
+    assert "healed" not in run.codes() and "rescue" in run.codes()
+    assert 0 < run.fetched() < MIB, "only what was wrong is fetched"
+    check_installed(device, images[1], around, release=1)
+
+
+def test_lost_flag_in_trial_is_not_healed_but_rescued(on_trial, images):
+    """Nobody knows whether release 2 works: the confirmed one does."""
+    device = on_trial
+    around = device.guarded(images[1])
+    device.put_env(lifeboat_boot="lost")
+    status, run = device.run()
+    assert status == 0 and "healed" not in run.codes(), run.text()
+    check_rescued(device, images, around)
+
+
+def test_confirmed_record_with_a_bad_signature_heals_nothing(on_release_1):
+    """Root in main can write records; it gains nothing by a manifest of its own.
+
+    The release is fetched again: what the server has is signed.
+    """
+    device = on_release_1
+    record = bytearray(device.records()[CONFIRMED])
+    record[-20] ^= 1  # in the manifest
+    device.put_records(STATE={"state": "confirmed"}, CONFIRMED=bytes(record))
+    device.put_env(lifeboat_boot="lost")
+    status, run = device.run()
+    assert "healed" not in run.codes() and "main-unknown" in run.codes()
+    assert status == 0 and device.state() == "trial", run.text()
+
+
+# ---- state region ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["zeros", "ones", "garbage"])
+def test_state_region_that_is_lost_is_made_anew_and_said(device, packed, images, content):
+    around = device.guarded(images[2])
+    device.write("state", {"zeros": bytes(STATE_BYTES), "ones": b"\xff" * STATE_BYTES,
+                           "garbage": garbage(STATE_BYTES)}[content])
+    status, run = device.run("--install", str(packed[2]))
+    assert status == 0, run.text()
+    assert "made anew" in next(e["text"] for e in run.events if e.get("code") == "start")
+    check_installed(device, images[2], around)
+
+
+def test_state_and_environment_lost_main_is_not_called_whole(make_device, tmp_path, packed,
+                                                            images):
+    """No signed manifest to compare with: recovery waits for one, here on a stick."""
+    stick = tmp_path / "stick"
+    device = make_device(media=[str(stick)])
+    install(device, packed[2])
+    around = device.guarded(images[2])
+    for name in ("env0", "env1", "state"):
+        device.write(name, garbage(device.regions[name][1]))
+    run = device.start()
+    run.wait_for_code("main-unknown")
+    time.sleep(0.5)
+    assert run.running() and device.power_on() != "main"
+    stick.mkdir()
+    (stick / "r2.lbu").write_bytes(packed[2].read_bytes())
+    assert run.wait() == 0, run.text()
+    assert run.planned()["write_bytes"] == 0, "main was whole after all: nothing is written"
+    check_installed(device, images[2], around)
+
+
+def test_records_of_unknown_types_are_kept(device, packed):
+    """An older recovery must not lose what a newer one wrote."""
+    from device import log_encode
+    device.write("state", log_encode({STATE: b'{"state":"confirmed"}', 77: b"from the future"}))
+    install(device, packed[2])
+    assert device.records()[77] == b"from the future"
+
+
+def test_second_program_on_the_same_device_is_refused(device, make_server, packed):
+    server = make_server().start("limit_rate 1m;")
+    server.put("r2.lbu", packed[2])
+    first = device.start("--install", server.url("r2.lbu"))
+    first.wait_for(is_writing)
+    status, second = device.run()
+    assert status == 1 and "busy" in second.codes(), second.text()
+    assert first.running()
+    first.kill()
+
+
+# ---- hand over, wait, return ----------------------------------------------------------
+
+
+def test_trial_whose_flag_was_not_returned_is_handed_over(on_trial, images):
+    device = on_trial
+    around = device.guarded(images[2])
+    device.put_env(lifeboat_boot="recovery")
+    status, run = device.run()
+    assert status == 0 and "handover" in run.codes(), run.text()
+    check_installed(device, images[2], around)
+
+
+def test_requested_without_a_request_heals(on_release_1):
+    device = on_release_1
+    before = device.main_digest()
+    device.put_env(lifeboat_boot="recovery")
+    status, run = device.run()
+    assert status == 0, run.text()
+    assert device.power_on() == "main" and device.main_digest() == before
+
+
+def test_person_who_asked_for_recovery_gets_main_back_after_idle_s(make_device, serving):
+    device = make_device(idle_s=1)
+    install(device, serving[1])
+    confirm(device)
+    before = device.main_digest()
+    device.put_env(lifeboat_boot="manual")
+    assert device.power_on() == "manual"
+    status, run = device.run()
+    assert "waiting" in run.codes() and "healed" not in run.codes()
+    assert status == 3 and device.power_on() == "main", run.text()
+    assert device.state() == "confirmed" and device.main_digest() == before
+
+
+def test_hostile_environment_changes_nothing(on_release_1, serving, images):
+    """Valid CRC, absurd content: variables that are not ours are carried over, not used."""
+    device = on_release_1
+    around = device.guarded(images[2])
+    device.put_env(bootcmd="run evil", lifeboat_slot="c", bootcount="fffffff",
+                   lifeboat_rtries="-1", bootargs="init=/bin/sh", lifeboat_boot="recovery; reset")
+    install(device, serving[2])
+    check_installed(device, images[2], around)
+
+
+def test_healed_device_ends_with_status_0_whatever_its_last_result_was(on_release_1, server):
+    device = on_release_1
+    assert device.run("--install", server.url("missing"))[0] == 3
+    device.put_env(lifeboat_boot="lost")
+    status, run = device.run()
+    assert "healed" in run.codes() and status == 0, run.text()
+
+
+# ---- command line ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [[], ["--config"], ["--config", "x", "--reason", "boredom"],
+                                  ["--no-such-option"], ["--config", "x", "surplus"]])
+def test_wrong_command_line_is_status_2(programs, args):
+    import subprocess
+    done = subprocess.run([programs["recovery"], *args], capture_output=True, timeout=10,
+                          check=False)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("text,says", [
+    ("{", "malformed"), ('{"product": "bench"}', "state: is missing"),
+    ('{"product": "bench", "statte": "/x"}', "statte: is not known")])
+def test_wrong_configuration_is_status_1_and_names_the_field(programs, tmp_path, text, says):
+    import subprocess
+    config = tmp_path / "recovery.json"
+    config.write_text(text)
+    done = subprocess.run([programs["recovery"], "--config", config], capture_output=True,
+                          text=True, timeout=10, check=False)
+    assert done.returncode == 1 and says in done.stdout + done.stderr
+
+
+def test_misspelt_setting_is_refused(device):
+    device.settings["recovery"]["giveup_s"] = 3
+    status, run = device.run()
+    assert status == 1 and "giveup_s" in run.text()
+
+
+def test_version_and_help(programs):
+    import subprocess
+    for option, says in (("--version", "lifeboat-recovery "), ("--help", "--config FILE")):
+        done = subprocess.run([programs["recovery"], option], capture_output=True, text=True,
+                              timeout=10, check=True)
+        assert says in done.stdout
