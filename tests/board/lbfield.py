@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "recovery"))
@@ -54,6 +55,25 @@ def read_record(card, kind):
 
 def state_name(card):
     return (read_record(card, records.STATE) or {}).get("state")
+
+
+def is_confirmed(card, release):
+    """Records and boot environment agree that main is @release and healthy."""
+    env = card.env() or {}
+    state = read_record(card, records.STATE) or {}
+    return (state.get("state") == "confirmed" and state.get("release") == release
+            and (env.get("lifeboat_boot"), env.get("bootcount"), env.get("upgrade_available"))
+            == ("main", "0", "0"))
+
+
+def wait_confirmed(board, card, release, timeout=60):
+    """Until it is so, watched from outside while the board runs."""
+    end = time.monotonic() + timeout
+    while not is_confirmed(card, release):
+        assert time.monotonic() < end, (
+            f"release {release} not confirmed within {timeout} s: {card.env()}, "
+            f"{read_record(card, records.STATE)}; log in {board.log_path}")
+        time.sleep(0.05)
 
 
 def change_records(card, changes):

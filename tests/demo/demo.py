@@ -9,12 +9,10 @@ agent finds release 2 on a real HTTPS server, recovery installs it, the power is
 cut in the middle, recovery resumes. Ends with 0 only if all of it happened, with
 the release confirmed and every limit kept. Logs: BUILD/demo.
 """
-import json
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
@@ -24,6 +22,7 @@ sys.path.insert(0, str(HERE))
 import lbfield  # noqa: E402
 from lbboard import Board, BoardError, Card  # noqa: E402
 from lbserver import Certificate, Server, ServerError  # noqa: E402
+from lbtraffic import Bundle, Traffic  # noqa: E402
 from story import Story  # noqa: E402
 
 RATE_BYTES_S = 600_000      # what the server gives: slow enough to cut in the middle
@@ -59,43 +58,6 @@ def publish(build, *releases):
 
 def key(build):
     return build / "keys" / "bundle" / "lifeboat-development.pem"
-
-
-class Bundle:
-    """What Python's tarfile finds in the bundle: sizes and places of its members."""
-
-    def __init__(self, path):
-        self.path = path
-        self.size = path.stat().st_size
-        with tarfile.open(path) as tar:
-            members = tar.getmembers()
-            self.manifest = json.load(tar.extractfile("manifest.json"))
-        names = {image["payload"]["name"] for image in self.manifest["images"]}
-        self.payload = [(m.offset_data, m.offset_data + m.size)
-                        for m in members if m.name in names]
-
-    def payload_in(self, start, end):
-        return sum(max(0, min(end, b) - max(start, a)) for a, b in self.payload)
-
-
-class Traffic:
-    """What the server's log says about one reader of one bundle."""
-
-    def __init__(self, server, bundle, reader):
-        spans = [(r.offset, r.offset + r.body_bytes) for r in server.requests(f"/{bundle.path.name}")
-                 if r.agent.startswith(reader) and r.status in (200, 206) and r.body_bytes]
-        union, end = [], -1
-        for start, stop in sorted(spans):
-            if start > end:
-                union.append([start, stop])
-            else:
-                union[-1][1] = max(union[-1][1], stop)
-            end = union[-1][1]
-        self.payload = sum(bundle.payload_in(a, b) for a, b in spans)
-        self.other = sum(b - a for a, b in spans) - self.payload
-        once = sum(bundle.payload_in(a, b) for a, b in union)
-        self.payload_again = self.payload - once
-        self.other_again = self.other - (sum(b - a for a, b in union) - once)
 
 
 class Demo:
@@ -180,7 +142,7 @@ class Demo:
                         "boot of release 2, confirmation")
         self.wait("main OS release 2 is up", 60, "release 2 did not boot",
                   never="Lifeboat recovery: copy=")
-        self.wait_until(self.is_confirmed, 60, "release 2 was not confirmed")
+        self.wait_until(lambda: lbfield.is_confirmed(self.card, 2), 60, "release 2 was not confirmed")
         env = self.card.env()
         self.story.say("On the card: state \"confirmed\", boot flag \"{lifeboat_boot}\", "
                        "bootcount {bootcount}, upgrade_available {upgrade_available}.".format(**env))
@@ -192,11 +154,6 @@ class Demo:
         self.story.end()
         if self.result["code"] != "ok" or status["running"]["release"] != 2:
             raise DemoError("the agent's status is not what it should be")
-
-    def is_confirmed(self):
-        env = self.card.env() or {}
-        return (lbfield.state_name(self.card) == "confirmed" and env.get("bootcount") == "0"
-                and env.get("upgrade_available") == "0" and env.get("lifeboat_boot") == "main")
 
     # --- waiting
 
@@ -251,8 +208,7 @@ class Demo:
         first, second = self.plans
         traffic = Traffic(self.server, self.bundle, "lifeboat-recovery")
         looked = Traffic(self.server, self.bundle, "lifeboat-agent")
-        chunk = self.largest_chunk()
-        limit = FLUSH_BYTES + chunk
+        limit = FLUSH_BYTES + self.bundle.largest_chunk()
         self.story.title("\n    Bytes")
         row("images of release 2", f"{first[0]:,}")
         row("  right already on the card", f"{first[2]:,}", "neither fetched nor written")
@@ -275,10 +231,6 @@ class Demo:
         self.check(traffic.payload_again <= limit, "the cut cost more payload than promised")
         self.check(traffic.payload >= first[4], "the server's log does not hold all of the payload")
         self.check(0 < planned_again < first[4], "the power was not cut in the middle")
-
-    def largest_chunk(self):
-        """Stored bytes of the largest chunk, from the bundle's index."""
-        return lbfield.bundles.longest_stored(self.bundle.path.read_bytes())
 
     def close(self):
         if hasattr(self, "board"):

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests of whole updates need: small bundles, a release that is not
+# healthy, a recovery that gives up soon.
+
+UPD := $(B)/tests/board/update
+UPDATE_TEST_FILES := $(UPD)/release-1.lbu $(UPD)/release-2.lbu $(UPD)/release-2-sick.lbu \
+	$(UPD)/recovery-hasty.itb
+
+# $(call update_description,RELEASE,ROOT)
+define update_description
+{
+  "product": "lifeboat-refboard",
+  "hardware": ["$(BOARD_COMPATIBLE)"],
+  "version": "$(1).0",
+  "release": $(1),
+  "min_release": 1,
+  "images": [
+    {"name": "boot", "kind": "fit", "file": "$(abspath $(IMG)/main-$(1).itb)"},
+    {"name": "root", "kind": "raw", "file": "$(abspath $(2))"}
+  ]
+}
+endef
+
+$(UPD):
+	@mkdir -p $@
+
+.SECONDARY: $(UPD)/root-2-sick.img
+$(UPD)/release-1.json: $(IMG)/main-1.itb $(IMG)/root-1.img tests/board/update.mk | $(UPD)
+	$(file >$@,$(call update_description,1,$(IMG)/root-1.img))
+$(UPD)/release-2.json: $(IMG)/main-2.itb $(IMG)/root-2.img tests/board/update.mk | $(UPD)
+	$(file >$@,$(call update_description,2,$(IMG)/root-2.img))
+$(UPD)/release-2-sick.json: $(IMG)/main-2.itb $(UPD)/root-2-sick.img tests/board/update.mk | $(UPD)
+	$(file >$@,$(call update_description,2,$(UPD)/root-2-sick.img))
+
+# a health check that fails
+$(UPD)/root-2-sick.img: $(IMG)/root-2.img tests/board/wrong/health-fails
+	@mkdir -p $(@D)
+	$(Q)rm -rf $(UPD)/root-2-sick $@
+	$(Q)cp -R $(IMG)/main-root-2 $(UPD)/root-2-sick
+	$(Q)install -m 755 tests/board/wrong/health-fails $(UPD)/root-2-sick/etc/lifeboat/health.d/50-sick
+	$(Q)mksquashfs $(UPD)/root-2-sick $@ -comp xz -b 128K -no-xattrs -all-root -all-time 1 \
+		-mkfs-time 1 -no-progress -quiet
+
+$(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
+	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@
+
+# the same recovery with shorter times
+$(UPD)/recovery-hasty.itb: tests/board/hasty.py $(IMG)/recovery.itb
+	@mkdir -p $(@D)
+	$(Q)rm -rf $(UPD)/hasty-root && cp -R $(IMG)/recovery-root $(UPD)/hasty-root
+	$(Q)$(PYTHON) tests/board/hasty.py $(UPD)/hasty-root/etc/lifeboat/recovery.json
+	$(Q)images/ramdisk.sh $(UPD)/ramdisk-hasty.cpio.xz $(UPD)/hasty-root
+	$(Q)$(FIT_ENV) images/fit.sh images/recovery.its $@ COMPATIBLE=$(BOARD_COMPATIBLE) \
+		$(B)/deps/linux/Image.lzma:kernel.lzma $(IMG)/board.dtb:board.dtb \
+		$(UPD)/ramdisk-hasty.cpio.xz:ramdisk.cpio.xz
+
+board-test: $(UPDATE_TEST_FILES)
