@@ -95,15 +95,24 @@ struct lb_network {
  * made printable instead: a server may have worded them.
  */
 int lb_state_load(struct lb_log *log, struct lb_state *ret, struct lb_error *err) LB_MUST_CHECK;
-int lb_state_save(struct lb_log *log, const struct lb_state *s, struct lb_error *err) LB_MUST_CHECK;
-int lb_request_load(struct lb_log *log, struct lb_request *ret, struct lb_error *err) LB_MUST_CHECK;
-int lb_request_save(struct lb_log *log, const struct lb_request *r, struct lb_error *err) LB_MUST_CHECK;
-int lb_progress_load(struct lb_log *log, struct lb_progress *ret, struct lb_error *err) LB_MUST_CHECK;
-int lb_progress_save(struct lb_log *log, const struct lb_progress *p, struct lb_error *err) LB_MUST_CHECK;
-int lb_result_load(struct lb_log *log, struct lb_result *ret, struct lb_error *err) LB_MUST_CHECK;
-int lb_result_save(struct lb_log *log, const struct lb_result *r, struct lb_error *err) LB_MUST_CHECK;
-int lb_network_load(struct lb_log *log, struct lb_network *ret, struct lb_error *err) LB_MUST_CHECK;
-int lb_network_save(struct lb_log *log, const struct lb_network *n, struct lb_error *err) LB_MUST_CHECK;
+int lb_state_save(struct lb_log *log, const struct lb_state *s,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_request_load(struct lb_log *log, struct lb_request *ret,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_request_save(struct lb_log *log, const struct lb_request *r,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_progress_load(struct lb_log *log, struct lb_progress *ret,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_progress_save(struct lb_log *log, const struct lb_progress *p,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_result_load(struct lb_log *log, struct lb_result *ret,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_result_save(struct lb_log *log, const struct lb_result *r,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_network_load(struct lb_log *log, struct lb_network *ret,
+		    struct lb_error *err) LB_MUST_CHECK;
+int lb_network_save(struct lb_log *log, const struct lb_network *n,
+		    struct lb_error *err) LB_MUST_CHECK;
 /* @type: LB_REC_INSTALLED, LB_REC_CONFIRMED or LB_REC_PREVIOUS */
 int lb_release_load(struct lb_log *log, uint16_t type, struct lb_release *ret,
 		    struct lb_error *err) LB_MUST_CHECK;

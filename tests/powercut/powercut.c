@@ -85,7 +85,8 @@ static int list_all(void)
 
 static int usage(void)
 {
-	fputs("usage: powercut [--quick | --list | --only NAME | --replay NAME cut=N pending=FATE tear=N ...]\n",
+	fputs("usage: powercut [--quick | --list | --only NAME |\n"
+	      "                 --replay NAME cut=N pending=FATE tear=N ...]\n",
 	      stderr);
 	return 2;
 }
