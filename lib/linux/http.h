@@ -47,8 +47,9 @@ void lb_http_exit(void);
  *
  * "Not yet valid" certificates are accepted; see opt->not_before_s for expired
  * ones. The token header is sent to scheme, host and port of @url only.
- * Memory: one receive buffer of 64 KiB beside libcurl's (about 32 KiB) and the
- * TLS connection's (about 30 KiB, while connecting 60 KiB).
+ * Memory: one receive buffer of 64 KiB beside those of libcurl (16 KiB) and of the
+ * TLS connection (16 KiB in, 4 KiB out); none depends on the file's size. Names are
+ * resolved by the C library, which may block longer than connect_ms.
  */
 int lb_http_source_open(const char *url, const struct lb_http_options *opt,
 			struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;
