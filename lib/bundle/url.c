@@ -23,13 +23,13 @@ static bool acceptable(const char *url)
 	return true;
 }
 
-/* How much of @base stays in front of @ref. */
+/* How much of @base stays in front of @ref: the server, or all up to the path's last slash. */
 static size_t kept(const char *base, const char *ref)
 {
-	const char *path = strchr(strstr(base, "://") + 3, '/');
-	size_t len = path ? (size_t)(path - base) : strcspn(base, "?#");
+	const char *server = strstr(base, "://") + 3;
+	size_t len = (size_t)(server - base) + strcspn(server, "/?#");
 
-	if (ref[0] == '/' || !path)
+	if (ref[0] == '/' || base[len] != '/')
 		return len;
 	len = strcspn(base, "?#");
 	while (base[len - 1] != '/')

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Cutting: bounds, zeros, and cuts that an insertion does not move. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "bundle/chunker.h"
+
+#define SIZE (8u * LB_MIB)
+#define CUTS_MAX 8192
+
+struct cuts {
+	size_t end[CUTS_MAX];
+	bool zero[CUTS_MAX];
+	size_t count;
+};
+
+static void fill_random(uint8_t *p, size_t len, uint32_t seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		p[i] = (uint8_t)(seed >> 24);
+	}
+}
+
+/* Cuts all of @data, showing the chunker no more than its window. */
+static void cut_all(const struct lb_chunker *c, const uint8_t *data, size_t len, struct cuts *ret)
+{
+	ret->count = 0;
+	for (size_t at = 0; at < len; ret->count++) {
+		size_t ahead = len - at < c->window_bytes ? len - at : c->window_bytes;
+		size_t n = lb_chunker_next(c, at, data + at, ahead, &ret->zero[ret->count]);
+
+		assert_true(n && n <= ahead && ret->count < CUTS_MAX);
+		at += n;
+		ret->end[ret->count] = at;
+	}
+}
+
+static void data_chunks_keep_their_bounds(void **state)
+{
+	uint8_t *data = malloc(SIZE);
+	struct lb_chunker c;
+	struct cuts cuts;
+
+	fill_random(data, SIZE, 1);
+	for (unsigned int level = 0; level < LB_CHUNKER_LEVELS; level++) {
+		lb_chunker_init(&c, level);
+		cut_all(&c, data, SIZE, &cuts);
+		for (size_t i = 0, start = 0; i < cuts.count; start = cuts.end[i++]) {
+			size_t n = cuts.end[i] - start;
+
+			assert_false(cuts.zero[i]);
+			assert_true(n <= c.max_bytes && (n >= c.min_bytes || cuts.end[i] == SIZE));
+		}
+		/* the mean lies near the average */
+		assert_in_range(SIZE / cuts.count, c.average_bytes / 2, c.average_bytes * 2);
+	}
+	free(data);
+}
+
+static void an_insertion_moves_few_cuts(void **state)
+{
+	uint8_t *data = malloc(SIZE + 100);
+	struct cuts before, after;
+	struct lb_chunker c;
+	size_t same = 0;
+
+	lb_chunker_init(&c, 0);
+	fill_random(data, SIZE, 2);
+	cut_all(&c, data, SIZE, &before);
+	memmove(data + 100, data, SIZE);
+	fill_random(data, 100, 3);
+	cut_all(&c, data, SIZE + 100, &after);
+	for (size_t i = 0; i < before.count; i++)
+		for (size_t j = 0; j < after.count; j++)
+			same += after.end[j] == before.end[i] + 100;
+	assert_in_range(same, before.count * 9 / 10, before.count);
+	free(data);
+}
+
+static void aligned_zeros_become_chunks(void **state)
+{
+	uint8_t *data = malloc(SIZE);
+	struct lb_chunker c;
+	struct cuts cuts;
+	size_t zeros = 0;
+
+	lb_chunker_init(&c, 0);
+	fill_random(data, SIZE, 4);
+	for (size_t i = 0; i < SIZE; i++)
+		data[i] |= 1; /* no zeros but these: */
+	memset(data + 100000, 0, 9000);	      /* holds one aligned block, 102400 */
+	memset(data + LB_MIB, 0, LB_MIB);     /* longer than a window */
+	memset(data + 3 * LB_MIB + 1, 0, 8191);	/* holds one, 3 MiB + 4096 */
+	memset(data + 5 * LB_MIB + 1, 0, 8190);	/* a byte short of one */
+	memset(data + SIZE - 4096, 0, 4096);
+	cut_all(&c, data, SIZE, &cuts);
+	for (size_t i = 0, start = 0; i < cuts.count; start = cuts.end[i++]) {
+		size_t n = cuts.end[i] - start;
+
+		if (!cuts.zero[i])
+			continue;
+		zeros += n;
+		assert_true(start % 4096 == 0 && n % 4096 == 0);
+		assert_true(lb_bytes_all_zero(data + start, n));
+	}
+	assert_int_equal(zeros, 4096 + LB_MIB + 4096 + 4096);
+	free(data);
+}
+
+static void a_short_tail_of_zeros_counts(void **state)
+{
+	uint8_t *data = calloc(1, SIZE);
+	struct lb_chunker c;
+	struct cuts cuts;
+
+	lb_chunker_init(&c, 0);
+	fill_random(data, 4096, 5);
+	cut_all(&c, data, 4096 + 100, &cuts);
+	assert_true(cuts.count == 2 && !cuts.zero[0] && cuts.zero[1] && cuts.end[0] == 4096);
+	cut_all(&c, data + 4096, 1, &cuts);
+	assert_true(cuts.count == 1 && cuts.zero[0]);
+	free(data);
+}
+
+static void large_images_get_coarser_chunks(void **state)
+{
+	struct lb_chunker c;
+
+	assert_int_equal(lb_chunker_level(1), 0);
+	assert_int_equal(lb_chunker_level(3ull << 30), 0);
+	assert_int_equal(lb_chunker_level((3ull << 30) + 65536), 1);
+	assert_int_equal(lb_chunker_level(8ull << 30), 2);
+	lb_chunker_init(&c, 2);
+	assert_true(c.max_bytes == LB_MIB && c.average_bytes == 256 * LB_KIB);
+	lb_chunker_init(&c, LB_CHUNKER_LEVELS - 1);
+	assert_true(c.max_bytes == LB_MIB && c.zero_bytes == LB_MIB);
+}
+
+/* docs/SPEC.md states these: another packer must get the same table. */
+static void the_gear_table_is_the_documented_one(void **state)
+{
+	struct lb_chunker c;
+
+	lb_chunker_init(&c, 0);
+	assert_true(c.gear[0] == 0xf4e42269847b639cull);
+	assert_true(c.gear[1] == 0xd4088fb026b4b861ull);
+	assert_true(c.gear[255] == 0xff4bc5876b958206ull);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(data_chunks_keep_their_bounds),
+		cmocka_unit_test(an_insertion_moves_few_cuts),
+		cmocka_unit_test(aligned_zeros_become_chunks),
+		cmocka_unit_test(a_short_tail_of_zeros_counts),
+		cmocka_unit_test(large_images_get_coarser_chunks),
+		cmocka_unit_test(the_gear_table_is_the_documented_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

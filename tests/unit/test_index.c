@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Indexes: written byte by byte here, refused unless every entry is in bounds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bundle/index.h"
+
+/* data 3 stored in 2, zeros 0x1000, the first again: docs/SPEC.md by hand */
+static const uint8_t three[32 + 3 * 40] = {
+	'L', 'B', 'I', 'N', 'D', 'E', 'X', '1', 40, 0, 0, 0, 3, 0, 0, 0,
+	0x06, 0x10, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
+	[32] = 0, 3, 0, 0, 2, 0, 0, 0, 0xd1, 0xd2,
+	[72] = 1, 0, 0x10, 0, 0, 0, 0, 0,
+	[112] = 2, 3, 0, 0, 0, 0, 0, 0, 0xd1, 0xd2,
+};
+
+static struct lb_image image_of_three(void)
+{
+	struct lb_image image = { .name = "i", .encoding = LB_ENC_ZSTD_FRAMES, .size_bytes = 0x1006 };
+
+	image.payload.size_bytes = 2;
+	strcpy(image.index.name, "i.idx");
+	return image;
+}
+
+/* Parses a copy; frees it. */
+static int parse(const uint8_t *bytes, size_t len, const struct lb_image *image)
+{
+	uint8_t *copy = malloc(len + !len);
+	struct lb_error err = { 0 };
+	struct lb_index idx;
+	int rc;
+
+	memcpy(copy, bytes, len);
+	rc = lb_index_parse(copy, len, image, &idx, &err);
+	assert_int_equal(err.code, -rc);
+	if (rc)
+		free(copy);
+	else
+		lb_index_free(&idx);
+	return rc;
+}
+
+static void entries_are_walked_with_their_sums(void **state)
+{
+	struct lb_image image = image_of_three();
+	struct lb_chunk_cursor cursor = { 0 };
+	uint8_t *bytes = malloc(sizeof(three));
+	struct lb_index idx;
+	struct lb_chunk c;
+
+	memcpy(bytes, three, sizeof(three));
+	assert_int_equal(lb_index_parse(bytes, sizeof(three), &image, &idx, NULL), 0);
+	assert_int_equal(idx.chunk_count, 3);
+	assert_true(idx.longest_chunk == 3 && idx.longest_stored == 2);
+	assert_true(lb_index_next(&idx, &cursor, &c));
+	assert_true(c.type == LB_CHUNK_DATA && c.number == 0 && c.length == 3 && c.stored_length == 2);
+	assert_true(c.offset == 0 && c.stored_offset == 0 && c.sha256[1] == 0xd2);
+	assert_true(lb_index_next(&idx, &cursor, &c));
+	assert_true(c.type == LB_CHUNK_ZERO && c.length == 0x1000 && c.stored_length == 0);
+	assert_true(c.offset == 3 && c.stored_offset == 2);
+	assert_true(lb_index_next(&idx, &cursor, &c));
+	assert_true(c.type == LB_CHUNK_DUPLICATE && c.original == 0 && c.stored_length == 0);
+	assert_true(c.number == 2 && c.offset == 0x1003);
+	assert_false(lb_index_next(&idx, &cursor, &c));
+	assert_false(lb_index_next(&idx, &cursor, &c));
+	lb_index_free(&idx);
+	lb_index_free(&idx);
+	lb_index_free(NULL);
+}
+
+static void truncation_anywhere_is_refused(void **state)
+{
+	struct lb_image image = image_of_three();
+
+	for (size_t len = 0; len < sizeof(three); len++)
+		assert_int_equal(parse(three, len, &image), -LB_E_FORMAT);
+	assert_int_equal(parse(three, sizeof(three), &image), 0);
+}
+
+static void one_change_is_refused(void **state)
+{
+	static const struct {
+		int offset;
+		uint8_t value;
+		const char *what;
+	} change[] = {
+		{ 0, 'X', "magic" },		{ 7, '2', "version" },
+		{ 8, 48, "entry size" },	{ 12, 2, "count" },
+		{ 12, 4, "count" },		{ 15, 0x80, "count" },
+		{ 16, 7, "image size" },	{ 24, 3, "payload size" },
+		{ 32, 3, "unknown type" },	{ 32, 255, "unknown type" },
+		{ 32, 1, "zeros with data" },	{ 32, 2, "repeats itself" },
+		{ 33, 0, "empty chunk" },	{ 33, 4, "sum" },
+		{ 35, 0x11, "over 1 MiB" },	{ 36, 0, "nothing stored" },
+		{ 39, 1, "stored too long" },	{ 76, 1, "zeros with a stored length" },
+		{ 80, 1, "zeros with a digest" }, { 112, 3, "unknown type" },
+		{ 113, 2, "duplicate of other length" }, { 116, 1, "duplicate of zeros" },
+		{ 116, 2, "duplicate of itself" }, { 116, 3, "duplicate of a later one" },
+		{ 119, 0x80, "duplicate of nothing" }, { 120, 0, "duplicate of other digest" },
+	};
+	struct lb_image image = image_of_three();
+
+	for (size_t i = 0; i < sizeof(change) / sizeof(*change); i++) {
+		uint8_t bytes[sizeof(three)];
+		int rc;
+
+		memcpy(bytes, three, sizeof(bytes));
+		bytes[change[i].offset] = change[i].value;
+		rc = parse(bytes, sizeof(bytes), &image);
+		if (rc != -LB_E_FORMAT && rc != -LB_E_TOO_BIG)
+			fail_msg("%s is accepted", change[i].what);
+	}
+}
+
+static void any_flipped_bit_is_refused(void **state)
+{
+	struct lb_image image = image_of_three();
+
+	for (size_t bit = 0; bit < 8 * sizeof(three); bit++) {
+		uint8_t bytes[sizeof(three)];
+		int rc;
+
+		memcpy(bytes, three, sizeof(bytes));
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		rc = parse(bytes, sizeof(bytes), &image);
+		if (!rc)
+			fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
+	}
+}
+
+static void stored_as_it_is_means_equal_lengths(void **state)
+{
+	struct lb_image image = image_of_three();
+
+	image.encoding = LB_ENC_NONE;
+	assert_int_equal(parse(three, sizeof(three), &image), -LB_E_FORMAT);
+}
+
+/* @count data chunks of one byte */
+static int parse_count(uint32_t count)
+{
+	size_t len = 32 + (size_t)count * 40;
+	uint8_t *bytes = calloc(1, len);
+	struct lb_image image = { .name = "i", .encoding = LB_ENC_NONE, .size_bytes = count };
+	int rc;
+
+	image.payload.size_bytes = count;
+	memcpy(bytes, three, 12);
+	for (int i = 0; i < 4; i++)
+		bytes[12 + i] = bytes[16 + i] = bytes[24 + i] = (uint8_t)(count >> 8 * i);
+	for (uint32_t i = 0; i < count; i++)
+		bytes[32 + i * 40 + 1] = bytes[32 + i * 40 + 4] = 1;
+	rc = parse(bytes, len, &image);
+	free(bytes);
+	return rc;
+}
+
+static void the_count_is_bounded(void **state)
+{
+	assert_int_equal(parse_count(1), 0);
+	assert_int_equal(parse_count(65536), 0);
+	assert_int_equal(parse_count(65537), -LB_E_TOO_BIG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(entries_are_walked_with_their_sums),
+		cmocka_unit_test(truncation_anywhere_is_refused),
+		cmocka_unit_test(one_change_is_refused),
+		cmocka_unit_test(any_flipped_bit_is_refused),
+		cmocka_unit_test(stored_as_it_is_means_equal_lengths),
+		cmocka_unit_test(the_count_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
