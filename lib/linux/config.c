@@ -29,7 +29,7 @@ struct reader {
 
 int lb_config_fail(const char *path, const char *field, int code, struct lb_error *err)
 {
-	char said[sizeof(err->text)];
+	char said[sizeof(((struct lb_error *)0)->text)];
 
 	if (!err)
 		return code;

@@ -6,8 +6,9 @@ AGENT_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 2'
 
 ## agent-test    the agent on files: commands, refusals, daemon, health checks
 .PHONY: agent-test
-agent-test: $(B)/asan/bin/lifeboat-agent $(B)/asan/bin/lifeboat-recovery $(B)/host/bin/lifeboat
+agent-test: $(B)/asan/bin/lifeboat-agent $(B)/host/bin/lifeboat-agent \
+		$(B)/asan/bin/lifeboat-recovery $(B)/host/bin/lifeboat
 	@mkdir -p $(AGENT_TEST)
 	@echo "  TEST    agent"
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
-		--basetemp=$(AGENT_TEST)/tmp $(AGENT_TEST_JOBS) $(AGENT_TEST_ARGS) tests/agent
+		--basetemp=$(AGENT_TEST)/tmp $(AGENT_TEST_JOBS) $(if $(T),-k '$(T)') tests/agent
