@@ -5,20 +5,12 @@
 #include "base/bytes.h"
 #include "update/internal.h"
 
-static int slot_error(struct lb_error *err, int r, const struct lb_update_image *im,
-		      const char *what, uint64_t offset)
-{
-	return lb_error_set(err, -r, "slot %s: %s at byte %llu of %llu failed", im->blk->name,
-			    what, (unsigned long long)offset,
-			    (unsigned long long)im->image->size_bytes);
-}
-
 static int flush_all(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
 	int r = lb_blk_flush(im->blk);
 
 	if (r)
-		return slot_error(err, r, im, "flush", 0);
+		return lb_blk_error(im->blk, r, err);
 	u->unflushed_bytes = 0;
 	u->flushed_at_ms = lb_clock_ms(u->clock);
 	u->counters.durable_bytes = u->counters.done_bytes;
@@ -61,7 +53,7 @@ static int write_bytes(struct lb_update *u, struct lb_update_image *im, uint64_t
 		return r;
 	r = lb_blk_write(im->blk, offset, data, length);
 	if (r)
-		return slot_error(err, r, im, "write", offset);
+		return lb_blk_error(im->blk, r, err);
 	u->unflushed_bytes += length;
 	u->counters.written_bytes += length;
 	return 0;

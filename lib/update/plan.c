@@ -168,9 +168,7 @@ int lb_update_plan(struct lb_update *u, struct lb_error *err)
 			int r = lb_chunk_matches(u, im, &c, lb_blk_read);
 
 			if (r < 0)
-				return lb_error_set(err, -r,
-						    "slot %s cannot be read at byte %llu",
-						    im->blk->name, (unsigned long long)c.offset);
+				return lb_blk_error(im->blk, r, err);
 			lb_chunk_mark(im, c.number, r);
 			count_chunk(&u->counters, &c, r);
 			if (u->counters.total_bytes - told >= 4 * LB_MIB) {

@@ -22,9 +22,7 @@ int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *
 			int r = lb_chunk_matches(u, im, &c, lb_blk_read_medium);
 
 			if (r < 0)
-				return lb_error_set(err, -r,
-						    "slot %s cannot be read back at byte %llu",
-						    im->blk->name, (unsigned long long)c.offset);
+				return lb_blk_error(im->blk, r, err);
 			if (!r) {
 				bad++;
 				if (lb_chunk_is_right(im, c.number))
@@ -71,6 +69,6 @@ int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image, stru
 	lb_sha256_finish(&sha, digest);
 	free(buf);
 	if (r)
-		return lb_error_set(err, -r, "slot %s cannot be read back", blk->name);
+		return lb_blk_error(blk, r, err);
 	return !memcmp(digest, image->sha256, sizeof(digest));
 }

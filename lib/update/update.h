@@ -25,7 +25,7 @@
 #include "port/clock.h"
 #include "port/source.h"
 
-/* Unflushed payload never exceeds this: it is what a cut may cost. */
+/* Unflushed payload never exceeds this: with the buffers of a connection it is what a cut may cost. */
 #define LB_FLUSH_BYTES ((uint64_t)CONFIG_FLUSH_BYTES)
 #define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
