@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from lbboard import Board, Card, image_dir  # noqa: E402
+from lbfield import Field  # noqa: E402
+from lbserver import Certificate, Server  # noqa: E402
 
 
 @pytest.fixture
@@ -42,3 +44,44 @@ def board(work, card):
 def made():
     """Folder of the deliberately wrong images that the Makefile made for these tests."""
     return Path(os.environ.get("LB_BUILD", "build")).resolve() / "tests" / "board" / "images"
+
+
+# --- whole updates: a server, and a device that knows it
+
+@pytest.fixture(scope="session")
+def build():
+    return Path(os.environ.get("LB_BUILD", "build")).resolve()
+
+
+@pytest.fixture(scope="session")
+def files(build):
+    """Folder of the bundles that the Makefile made for these tests."""
+    return build / "tests" / "board" / "update"
+
+
+@pytest.fixture(scope="session")
+def development_ca(build):
+    return build / "keys" / "tls" / "lifeboat-development-ca"
+
+
+@pytest.fixture(scope="session")
+def certificate(build, development_ca):
+    """Of a server as the device trusts it; one for each worker of a parallel run."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "only")
+    folder = build / "tests" / "board" / f"tls-{worker}"
+    shutil.rmtree(folder, ignore_errors=True)
+    return Certificate.issue(folder, development_ca)
+
+
+@pytest.fixture
+def server(work, certificate):
+    """nginx with an empty folder, started."""
+    (work / "www").mkdir()
+    with Server(work / "server", work / "www", certificate) as running:
+        yield running
+
+
+@pytest.fixture
+def field(card, board, server, files, build):
+    """A board with release 1 whose agent asks that server."""
+    return Field(card, board, server, files, build)

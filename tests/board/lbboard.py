@@ -215,6 +215,9 @@ class Board:
             self._qemu = None
             self._note("power cut")
 
+    def is_on(self):
+        return self._qemu is not None
+
     def power_cycle(self):
         self.cut_power()
         self.power_on()

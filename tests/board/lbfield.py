@@ -115,3 +115,52 @@ def agent(board, command, timeout=30, may_fail=False):
     # the console is shared: take the object out of what others printed around it
     start, end = text.index("{"), text.rindex("}")
     return json.loads(text[start:end + 1])
+
+
+class Field:
+    """Board, card and server of one test; release 1 is on the card and confirmed."""
+
+    def __init__(self, card, board, server, files, build):
+        self.card, self.board, self.server = card, board, server
+        self.files, self.build = Path(files), Path(build)
+        self.key = bundles.Key.load(
+            self.build / "keys" / "bundle" / "lifeboat-development.pem")
+        self.serve("release-1.lbu")
+        provision(card, self.files / "release-1.lbu", server.url("release-1.lbu"))
+        set_agent(card, server.url("channel.lbc"))
+
+    def serve(self, name, data=None):
+        """A file of the Makefile's, or @data, under the server's folder; returns its URL."""
+        data = (self.files / name).read_bytes() if data is None else data
+        (self.server.root / name).write_bytes(data)
+        return self.server.url(name)
+
+    def offer(self, *names):
+        """Publishes these bundles with the host tool."""
+        command = [self.build / "host" / "bin" / "lifeboat", "publish", self.server.root,
+                   "--key", self.build / "keys" / "bundle" / "lifeboat-development.pem",
+                   *(self.files / n for n in names)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def read_bundle(self, name):
+        return (self.files / name).read_bytes()
+
+    def main_bytes(self):
+        """Both slots whole."""
+        return self.card.read("boot") + self.card.read("root")
+
+    def holds(self, name):
+        """Every slot begins with its image of that bundle, read from outside."""
+        manifest = bundles.manifest_of(self.read_bundle(name))
+        return all(bundles.sha(self.card.read(image["target"], 0, image["size"]))
+                   == image["sha256"] for image in manifest["images"])
+
+    def wait_confirmed(self, release, timeout=60):
+        wait_confirmed(self.board, self.card, release, timeout)
+
+    def put_hasty_recovery(self):
+        """The same recovery, but it gives up after 8 s and asks again every second."""
+        for name in ("recovery_a", "recovery_b"):
+            self.card.erase(name)
+            self.card.write_file(name, self.files / "recovery-hasty.itb")
