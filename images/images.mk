@@ -38,7 +38,7 @@ $(IMG)/u-boot.bin: $(UBOOT)/mkimage $(IMG)/board.dtb $(B)/keys.checked
 	$(Q)cp $(IMG)/board.dtb $@.dtb
 	$(Q)$(UBOOT)/fdt_add_pubkey -a sha256,rsa$$(openssl x509 -noout -text \
 		-in $(FIT_KEY_DIR)/$(FIT_KEY_NAME).crt | sed -n 's/.*Key: (\([0-9]*\) bit).*/\1/p') \
-		-k $(FIT_KEY_DIR) -n $(FIT_KEY_NAME) -r conf $@.dtb
+		-k $(FIT_KEY_DIR) -n $(FIT_KEY_NAME) -r conf $@.dtb >/dev/null
 	$(Q)cat $(UBOOT)/u-boot-nodtb.bin $@.dtb >$@
 
 RECOVERY_FILES := $(shell find images/recovery-rootfs images/common -type f)

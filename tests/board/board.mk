@@ -2,7 +2,7 @@
 # Tests on the emulated board, and the deliberately wrong images that they need.
 
 WRONG := $(B)/tests/board/images
-BOARD_TEST_IMAGES := $(WRONG)/main-unsigned.itb $(WRONG)/main-foreign.itb \
+BOARD_TEST_IMAGES := $(WRONG)/main-unsigned.itb $(WRONG)/main-foreign.itb $(WRONG)/main-hangs.itb \
 	$(WRONG)/recovery-dies.itb $(WRONG)/recovery-hangs.itb
 
 MAIN_FIT_PARTS = COMPATIBLE=$(BOARD_COMPATIBLE) RELEASE=1 \
@@ -18,6 +18,13 @@ $(WRONG)/foreign-keys/fit/$(FIT_KEY_NAME).crt: keys/make-development-keys.sh
 $(WRONG)/main-foreign.itb: $(IMG)/main-1.itb $(WRONG)/foreign-keys/fit/$(FIT_KEY_NAME).crt
 	$(Q)$(FIT_ENV) FIT_KEY_DIR=$(WRONG)/foreign-keys/fit images/fit.sh images/main.its $@ \
 		$(MAIN_FIT_PARTS)
+
+# good signature, but its kernel does nothing for ever
+$(WRONG)/main-hangs.itb: tests/board/wrong/hanging_kernel.py $(IMG)/main-1.itb
+	@mkdir -p $(@D)
+	$(Q)$< $(WRONG)/kernel-hangs && lzma -9 -c $(WRONG)/kernel-hangs >$(WRONG)/kernel-hangs.lzma
+	$(Q)$(FIT_ENV) images/fit.sh images/main.its $@ COMPATIBLE=$(BOARD_COMPATIBLE) RELEASE=1 \
+		$(WRONG)/kernel-hangs.lzma:kernel.lzma $(IMG)/main.dtb:board.dtb
 
 # good signature, bad init
 $(WRONG)/recovery-%.itb: tests/board/wrong/init-% $(IMG)/recovery.itb

@@ -226,6 +226,15 @@ def test_no_key_reaches_a_prompt(board, card):
 
 # --- panic and hang end in a reset
 
+def test_kernel_that_hangs_at_once_ends_in_recovery(board, card, made):
+    card.erase("boot")
+    card.write_file("boot", made / "main-hangs.itb")
+    card.change_env(bootcount="2")
+    board.power_on().wait_for("Starting kernel", never="Lifeboat recovery:")
+    board.wait_for(POWER_ON, timeout=60, never="Lifeboat recovery:")
+    assert recovery_runs(board) == ("a", "boot-limit")
+
+
 def test_hang_of_main_ends_in_a_reset(board):
     board.power_on().wait_for(MAIN_UP)
     # a shorter limit than the usual one, then a feeder that stops
