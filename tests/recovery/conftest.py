@@ -96,7 +96,7 @@ def keys():
     return key
 
 
-def pack(programs, key, name, images, release):
+def pack(programs, key, name, images, release, level=3):
     """build/tests/recovery/NAME.lbu by the host tool, made once per content."""
     target = WORK / f"{name}.lbu"
     digest = bundles.sha(b"".join(images.values()) + key.public_pem())
@@ -118,7 +118,8 @@ def pack(programs, key, name, images, release):
             "release": release, "min_release": 1, "created": 1700000000 + release,
             "images": described}))
         subprocess.run([programs["tool"], "pack", description, "--key", key.private_file,
-                        "--output", target], check=True, capture_output=True, text=True)
+                        "--output", target, "--level", str(level)],
+                       check=True, capture_output=True, text=True)
         shutil.rmtree(folder)
         note.write_text(digest)
     return target
@@ -207,3 +208,14 @@ def bundle_file(tmp_path):
         path.write_bytes(data)
         return path
     return make
+
+
+# ---- figures -----------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Memory and repeated payload, as the tests left them."""
+    for name in ("memory", "resume"):
+        path = WORK / f"{name}.json"
+        if path.exists():
+            terminalreporter.write_line(f"{name}: {json.dumps(json.loads(path.read_text()))}")

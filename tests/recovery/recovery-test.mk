@@ -10,7 +10,7 @@ RECOVERY_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf '
 ## recovery-test  recovery on files: install, resume, network, refusals, memory
 .PHONY: recovery-test
 recovery-test: $(RECOVERY_TEST_PROGRAMS)
-	@mkdir -p $(RECOVERY_TEST)
+	@mkdir -p $(RECOVERY_TEST) && rm -f $(RECOVERY_TEST)/*.json
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
 		--basetemp=$(RECOVERY_TEST)/tmp $(RECOVERY_TEST_JOBS) \
 		$(RECOVERY_TEST_ARGS) tests/recovery

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What docs/RECOVERY.md promises can be tried as it stands."""
+
+import re
+import subprocess
+
+from conftest import ROOT, BUILD
+
+
+def document():
+    return (ROOT / "docs/RECOVERY.md").read_text()
+
+
+def test_two_minute_example_runs_as_printed(tmp_path):
+    script = re.search(r"```sh\n(.*?)```", document(), re.S).group(1)
+    # the example finds the programs below $LIFEBOAT/build
+    (tmp_path / "build").symlink_to(BUILD)
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path / "work", text=True,
+                          env={"PATH": "/usr/bin:/bin", "LIFEBOAT": str(tmp_path)},
+                          capture_output=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every byte is there" in done.stdout
+    assert "lifeboat_boot=main" in done.stdout and "upgrade_available=1" in done.stdout
+    assert '"code":"ok"' in done.stdout
+
+
+def test_every_setting_is_documented():
+    source = (ROOT / "recovery/settings.c").read_text()
+    listed = re.search(r"names\[\] = \{(.*?)NULL", source, re.S).group(1)
+    for name in re.findall(r'"(\w+)"', listed):
+        assert f"`{name}`" in document(), f"recovery.{name} is not in docs/RECOVERY.md"
+
+
+def test_every_option_is_documented():
+    source = (ROOT / "recovery/main.c").read_text()
+    for name in re.findall(r'\{ "(\w+)", (?:required|no)_argument', source):
+        assert f"`--{name}" in document(), f"--{name} is not in docs/RECOVERY.md"
