@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <mbedtls/ecp.h>
@@ -209,11 +208,9 @@ static int run(int argc, char **argv, struct lb_error *err)
 	snprintf(k.private_path, sizeof(k.private_path), "%s%s", k.name, k.rsa_bits ? ".key" : ".pem");
 	snprintf(k.public_path, sizeof(k.public_path), "%s%s", k.name,
 		 k.rsa_bits ? ".crt" : ".pub.pem");
-	if (!access(k.private_path, F_OK) || !access(k.public_path, F_OK)) {
-		errno = EEXIST;
-		return cli_errno(err, access(k.private_path, F_OK) ? k.public_path : k.private_path,
-				 "created");
-	}
+	if (!access(k.private_path, F_OK) || !access(k.public_path, F_OK))
+		return lb_error_set(err, LB_E_EXISTS, "%.100s or %.100s exists already",
+				    k.private_path, k.public_path);
 	rc = tool_rng_init(&k.rng, err);
 	if (rc)
 		return rc;

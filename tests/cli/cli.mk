@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The host tool against independent oracles: tar, openssl, zstd, mkimage, python.
+
+CLI_TEST := $(B)/tests/cli
+
+## cli-test      the host tool: packing, signing, refusals, publishing
+.PHONY: cli-test
+cli-test: $(B)/asan/bin/lifeboat $(B)/host/bin/lifeboat
+	@mkdir -p $(CLI_TEST)
+	@echo "  TEST    cli"
+	$(Q)LB_BUILD=$(abspath $(B)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
+		--basetemp=$(CLI_TEST)/tmp $(CLI_TEST_ARGS) tests/cli
