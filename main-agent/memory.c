@@ -116,6 +116,13 @@ int agent_memory_save(const struct agent *a, const struct agent_memory *m, struc
 	return rc;
 }
 
+void agent_plain(char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+}
+
 static void set_outcome(struct agent_outcome *o, int64_t time_s, int code, uint64_t release,
 			const char *sentence)
 {
@@ -124,6 +131,7 @@ static void set_outcome(struct agent_outcome *o, int64_t time_s, int code, uint6
 	o->release = release;
 	snprintf(o->code, sizeof(o->code), "%s", lb_error_name(code));
 	snprintf(o->text, sizeof(o->text), "%s", *sentence ? sentence : lb_error_meaning(code));
+	agent_plain(o->text);
 }
 
 cJSON *agent_outcome_json(const struct agent_outcome *o)

@@ -59,6 +59,8 @@ enum agent_subject { AGENT_SUBJECT_CHECK, AGENT_SUBJECT_INSTALL, AGENT_SUBJECT_H
  */
 void agent_report_note(const struct agent *a, enum agent_subject what, int64_t time_s, int code,
 		       uint64_t release, const char *text);
+/* Bytes that a record's text may not hold (programs' output, names of files) become '?'. */
+void agent_plain(char *s);
 /* As a JSON object, null when it never happened. Owned by the caller. */
 cJSON *agent_outcome_json(const struct agent_outcome *o);
 

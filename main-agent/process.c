@@ -63,7 +63,7 @@ static void flush_line(const struct agent *a, const char *name, struct output *o
 	o->line[o->used] = '\0';
 	for (char *c = o->line; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
+			*c = '?';
 	if (o->total <= OUTPUT_MAX)
 		agent_say(a, "%s: %s", name, o->line);
 	snprintf(p->last_line, sizeof(p->last_line), "%.127s", o->line);

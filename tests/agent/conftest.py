@@ -97,7 +97,7 @@ class Main(Device):
     def popen(self, *args):
         self.save()
         return subprocess.Popen(
-            [AGENT, *map(str, args), "--config", self.agent_config], text=True,
+            [AGENT, *map(str, args), "--config", self.agent_config], text=True, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1"})
 

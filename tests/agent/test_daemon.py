@@ -303,6 +303,23 @@ def test_an_unhealthy_confirmed_release_keeps_its_boot_count(main, shop):
     assert main.env()["bootcount"] == "2" and not main.reboots()
 
 
+def test_an_update_may_be_what_makes_it_healthy(main, shop):
+    shop.offer(1, 2)
+    main.check_script("10-bad", "[ $LIFEBOAT_RELEASE = 2 ]\n")
+    with main.daemon() as d:
+        d.until(main.reboots)
+    assert main.state() == "requested" and main.status()["health"]["code"] == "health-failed"
+
+
+def test_output_that_is_no_text(main, key):
+    put_trial(main, key)
+    main.check_script("10-bad", "printf 'caf\\351 \\033[31mred\\000\\n'; exit 1\n")
+    with main.daemon() as d:
+        d.until(main.reboots)
+    for told in (main.status()["health"], main.status()["result"]):
+        assert told["code"] == "health-failed" and "caf? ?[31mred" in told["text"], told
+
+
 def test_stopping_ends_a_running_check(main, key):
     put_trial(main, key)
     main.check_script("10-long", f"echo $$ >{main.folder}/pid; sleep 60\n")
