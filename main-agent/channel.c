@@ -58,23 +58,26 @@ int agent_channel_cached(const struct agent *a, const struct agent_memory *m,
 	return (int)len;
 }
 
-/* The copy first, then what says that it is newer: a cut costs one full answer. */
-static int remember(const struct agent *a, struct agent_memory *m, const struct lb_channel *ch,
-		    const char *etag, const void *bytes, size_t len, struct lb_error *err)
+/*
+ * The copy first, then what says that it is newer: a cut costs one full answer. A
+ * broken data partition must not keep the device from an update that may mend it.
+ */
+static void remember(const struct agent *a, struct agent_memory *m, const struct lb_channel *ch,
+		     const char *etag, const void *bytes, size_t len)
 {
 	struct agent_memory before = *m;
+	struct lb_error err = { 0 };
 	char path[AGENT_PATH_MAX];
-	int rc;
 
 	snprintf(m->channel_url, sizeof(m->channel_url), "%s", a->set.channel);
 	snprintf(m->etag, sizeof(m->etag), "%s", etag);
 	m->channel_sequence = ch->sequence;
 	m->channel_created_s = ch->created_s;
 	if (!memcmp(&before, m, sizeof(before)) && *etag)
-		return 0;
+		return;
 	agent_path(path, a->set.state_dir, CACHE_FILE);
-	rc = agent_file_write(path, bytes, len, err);
-	return rc ? rc : agent_memory_save(a, m, err);
+	if (agent_file_write(path, bytes, len, &err) || agent_memory_save(a, m, &err))
+		agent_error(a, "%s; an older channel would not be noticed", err.text);
 }
 
 /* A server's answer in @buf; 0 and @ret untouched when it has not changed. */
@@ -114,13 +117,11 @@ static int fetch(const struct agent *a, int64_t now_s, struct agent_memory *m, v
 	if (!rc)
 		rc = open_list(a, m, buf, (size_t)len, &fresh, err);
 	if (!rc) {
-		rc = remember(a, m, &fresh, reply.etag, buf, (size_t)len, err);
+		remember(a, m, &fresh, reply.etag, buf, (size_t)len);
 		agent_detail(a, "the channel has sequence %" PRIu64 " and %" PRIu32 " releases",
 			     fresh.sequence, fresh.count);
 	}
-	if (rc)
-		lb_channel_free(&fresh);
-	else
+	if (!rc)
 		*ret = fresh;
 	return rc;
 }

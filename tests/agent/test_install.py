@@ -80,6 +80,14 @@ def test_a_garbled_copy_of_the_channel_is_fetched_again(main, shop):
     assert shop.asked("channel.lbc") == [200, 200]
 
 
+def test_a_broken_data_partition_does_not_keep_updates_away(main, shop, tmp_path):
+    shop.offer(1, 2)
+    (tmp_path / "file").touch()
+    main.agent_settings["state_dir"] = str(tmp_path / "file" / "lifeboat")
+    assert main.agent("install")[0] == 0
+    assert "would not be noticed" in main.stderr and main.state() == "requested"
+
+
 def test_a_channel_that_goes_back_is_refused(main, shop):
     shop.offer(1, 2, sequence=7)
     assert main.agent("check")[0] == 0
