@@ -231,7 +231,7 @@ const struct cli_command cmd_keygen = {
 	.summary = "make a pair of keys; never overwrites one",
 	.help =
 	"      --ecdsa        ECDSA P-256, for bundles and channel files (default):\n"
-	"                     NAME.pem (private, PKCS-style PEM), NAME.pub.pem\n"
+	"                     NAME.pem (private, SEC 1), NAME.pub.pem (SubjectPublicKeyInfo)\n"
 	"      --rsa[=BITS]   RSA 2048, 3072 (default) or 4096, for FITs:\n"
 	"                     NAME.key (private) and NAME.crt (self-signed), as mkimage wants them\n"
 	"      --production   an ordinary key (default)\n"

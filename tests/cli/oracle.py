@@ -95,3 +95,43 @@ def check_bundle(path, public_pem, images, work):
         assert data == images[image["name"]]
         assert len(data) == image["size"] and sha256(data) == image["sha256"]
     return manifest
+
+
+def gear_table():
+    """SplitMix64, as docs/SPEC.md has it"""
+    mask, state, table = (1 << 64) - 1, 0x6c696665626f6174, []
+    for _ in range(256):
+        state = (state + 0x9e3779b97f4a7c15) & mask
+        z = (state ^ state >> 30) * 0xbf58476d1ce4e5b9 & mask
+        z = (z ^ z >> 27) * 0x94d049bb133111eb & mask
+        table.append(z ^ z >> 31)
+    return table
+
+
+def cut_length(data, gear, least=16384, average=65536, most=262144):
+    """How long the first chunk of a stretch of data is at level 0."""
+    length, value = 0, 0
+    for position in range(least - 64, min(len(data), most)):
+        if position >= least and value >> (64 - (18 if position < average else 14)) == 0:
+            length = position
+            break
+        value = (value << 1) + gear[data[position]] & (1 << 64) - 1
+    return length or min(len(data), most)
+
+
+def cuts(image, block=4096):
+    """(is zero, length) of all chunks at level 0"""
+    gear, result, at = gear_table(), [], 0
+    zero = [not image[i:i + block].strip(b"\0") for i in range(0, len(image), block)]
+    start = 0
+    while start < len(zero):
+        end = start
+        while end < len(zero) and zero[end] == zero[start]:
+            end += 1
+        at, stop = start * block, min(end * block, len(image))
+        while at < stop:
+            length = min(stop - at, 0xfff000) if zero[start] else cut_length(image[at:stop], gear)
+            result.append((zero[start], length))
+            at += length
+        start = end
+    return result

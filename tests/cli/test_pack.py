@@ -96,6 +96,12 @@ def test_zeros_and_repetitions_are_not_stored(tool):
         [0xfff000, 0xfff000, (40 << 20) - 2 * 0xfff000]
 
 
+def test_cuts_are_the_documented_ones(tool, sample):
+    image = sample + bytes(17 << 20) + words(300000, seed=5) + bytes(5000)
+    table, _, _ = oracle.entries(oracle.members(tool.pack({"root": image}))["root.idx"])
+    assert [(kind == oracle.ZERO, length) for kind, length, _, _ in table] == oracle.cuts(image)
+
+
 def test_an_image_of_zeros_has_an_empty_payload(tool):
     images = {"root": bytes(100000)}
     bundle = tool.pack(images)
@@ -137,6 +143,23 @@ def test_memory_does_not_depend_on_the_image(tool):
                               check=True)
         peak.append(int(done.stdout))
     assert peak[1] < peak[0] + 4096 and peak[1] < 64 * 1024, peak
+
+
+def test_too_many_chunks_make_coarser_ones(tool):
+    """Every third block is zeros: more than 65,536 chunks if each became one."""
+    tool.program = tool.program.replace("/asan/", "/host/")
+    tool.describe({"root": b"x"})
+    size = 420 << 20
+    with open(tool.folder / "root.img", "r+b") as f:
+        f.truncate(size)
+        for at in range(0, size, 12288):
+            f.seek(at)
+            f.write(b"data")
+            f.seek(at + 4096)
+            f.write(b"data")
+    summary = tool.json("pack", "d.json", "-o", "a.lbu", "--level", "1", "-k", "key.pem")["images"][0]
+    assert summary["chunks"] < 65536 and summary["zero_bytes"] == 0
+    tool.run("verify", "a.lbu", "-k", "key.pub.pem")
 
 
 def test_only_fits_are_packed_as_fit(tool):
