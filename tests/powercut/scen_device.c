@@ -25,6 +25,10 @@
 struct world {
 	size_t boot_bytes, root_bytes, chunk_bytes;
 	uint32_t ms_per_call;
+	struct sim_source_manners manners; /* of every source */
+	uint64_t worn_at; /* of root, see sim.h */
+	bool two_is_sick; /* release 2 never reports healthy */
+	int final_release;
 	bool flag_early; /* canary: recovery returns the flag before it is done */
 	struct mini_image image[RELEASES][MINI_IMAGES];
 	struct mini_bundle bundle[RELEASES];
@@ -83,13 +87,37 @@ static void make_world(struct world *w)
 }
 
 /* Small: every call can be cut. Odd sizes, so that chunk edges are no sector edges. */
+#define SMALL .boot_bytes = 9001, .root_bytes = 50001, .chunk_bytes = 4000, .ms_per_call = 150
+
 static struct world small = {
-	.boot_bytes = 9001, .root_bytes = 50001, .chunk_bytes = 4000, .ms_per_call = 150,
+	SMALL, .final_release = 2,
+};
+
+static struct world sick = {
+	SMALL, .final_release = 1, .two_is_sick = true,
+};
+
+/* A new connection for every 3000 bytes, which never is a whole chunk. */
+static struct world interrupted = {
+	SMALL, .final_release = 2, .manners = { .lose_every = 3000 },
+};
+
+static struct world piped = {
+	SMALL, .final_release = 2, .manners = { .sequential = true },
+};
+
+static struct world dead = {
+	SMALL, .final_release = 1, .manners = { .dead = true },
+};
+
+static struct world worn = {
+	SMALL, .final_release = 2, .worn_at = 10000,
 };
 
 /* Larger than what may be unflushed, for the bound on repeated payload. */
 static struct world large = {
 	.boot_bytes = 60000, .root_bytes = 2400000, .chunk_bytes = 128 * 1024,
+	.final_release = 2,
 };
 
 /* ---- the device ---- */
@@ -160,7 +188,9 @@ static void setup(struct sim *s, struct world *w)
 		sim_add(s, im->name, im->len + 777);
 		memcpy(sim_region(s, im->name)->medium, im->bytes, im->len);
 	}
-	src = sim_source_open(s, w->bundle[1].bytes, w->bundle[1].len, 0);
+	sim_region(s, "root")->worn_at = w->worn_at;
+	src = sim_source_open(s, w->bundle[1].bytes, w->bundle[1].len,
+			      &(struct sim_source_manners){ 0 });
 	must(lb_bundle_read_head(src, &head, NULL));
 	lb_source_close(src);
 	one = (struct lb_release){ .release = 1, .manifest = head.manifest,
@@ -224,7 +254,10 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	const struct device *dev = ctx;
 	const struct mini_bundle *b = &dev->w->bundle[url[4] - '0']; /* sim:1, sim:2 */
 
-	*ret = sim_source_open(dev->s, b->bytes, b->len, b->payload_offset);
+	struct sim_source_manners manners = dev->w->manners;
+
+	manners.payload_offset = b->payload_offset;
+	*ret = sim_source_open(dev->s, b->bytes, b->len, &manners);
 	return 0;
 }
 
@@ -264,7 +297,7 @@ static bool tried_in_vain(struct device *dev)
 {
 	struct lb_result v;
 
-	return !lb_result_load(&dev->log, &v, NULL) && !strcmp(v.code, "trial-failed");
+	return !lb_result_load(&dev->log, &v, NULL) && strcmp(v.code, "ok") != 0;
 }
 
 static int stage_release_2(struct device *dev)
@@ -276,7 +309,7 @@ static int stage_release_2(struct device *dev)
 }
 
 /* Sets @settled when nothing is left to do. */
-static int main_os(struct device *dev, int release, bool two_is_sick, bool *settled)
+static int main_os(struct device *dev, int release, bool *settled)
 {
 	struct lb_state st;
 	int err = lb_handover_reconcile_main(&dev->d, NULL, 0, NULL);
@@ -285,7 +318,7 @@ static int main_os(struct device *dev, int release, bool two_is_sick, bool *sett
 		err = lb_state_load(&dev->log, &st, NULL);
 	if (err)
 		return err;
-	if (release == 2 && two_is_sick)
+	if (release == 2 && dev->w->two_is_sick)
 		return 0; /* never reports healthy; the watchdog resets */
 	if (st.name == LB_STATE_CONFIRMED && release == 1 && !tried_in_vain(dev))
 		return stage_release_2(dev);
@@ -295,7 +328,7 @@ static int main_os(struct device *dev, int release, bool two_is_sick, bool *sett
 
 /* ---- power on ---- */
 
-static int one_boot(struct device *dev, bool two_is_sick, bool *settled)
+static int one_boot(struct device *dev, bool *settled)
 {
 	enum lb_reason reason;
 	enum boots what;
@@ -312,20 +345,20 @@ static int one_boot(struct device *dev, bool two_is_sick, bool *settled)
 	if (!err)
 		err = open_state(dev);
 	if (!err && what == BOOTS_MAIN)
-		err = main_os(dev, release, two_is_sick, settled);
+		err = main_os(dev, release, settled);
 	else if (!err)
 		err = recovery(dev, reason);
 	lb_boot_close(&dev->boot);
 	return err;
 }
 
-static int run_device(struct sim *s, const struct world *w, bool two_is_sick)
+static int run_device(struct sim *s, const struct world *w)
 {
 	struct device dev = { .s = s, .w = w };
 	bool settled = false;
 
 	for (int boots = 0; boots < BOOTS_MAX && !settled; boots++) {
-		int err = one_boot(&dev, two_is_sick, &settled);
+		int err = one_boot(&dev, &settled);
 
 		if (err)
 			return err;
@@ -359,8 +392,21 @@ static int repeated_too_much(struct sim *s, struct world *w, enum sim_moment mom
 	return 0;
 }
 
-static int check_device(struct sim *s, const struct world *w, enum sim_moment moment,
-			int final_release)
+/* Only a record that makes recovery go on may stand beside a main that is not whole. */
+static int check_records(struct sim *s, struct device *dev, int release, struct lb_state *state)
+{
+	int err = open_state(dev);
+
+	if (!err)
+		err = lb_state_load(&dev->log, state, NULL);
+	if (err)
+		return sim_fail(s, "the state cannot be read: %s", lb_error_name(err));
+	if (!release && state->name != LB_STATE_UPDATING && state->name != LB_STATE_RESCUE)
+		return sim_fail(s, "main is not whole in state %s", lb_state_text(state->name));
+	return 0;
+}
+
+static int check_device(struct sim *s, const struct world *w, enum sim_moment moment)
 {
 	struct device dev = { .s = s, .w = w };
 	struct lb_boot_status st;
@@ -377,12 +423,12 @@ static int check_device(struct sim *s, const struct world *w, enum sim_moment mo
 		return sim_fail(s, "the boot flag is lost");
 	if (st.target == LB_BOOT_MAIN && !release)
 		return sim_fail(s, "the flag says main, which is not whole");
+	if (check_records(s, &dev, release, &state))
+		return 1;
 	if (moment == SIM_AFTER_CUT)
 		return 0;
-	if (open_state(&dev) || lb_state_load(&dev.log, &state, NULL))
-		return sim_fail(s, "the state cannot be read");
 	if (state.name != LB_STATE_CONFIRMED || st.target != LB_BOOT_MAIN || st.trial ||
-	    st.main_boots || release != final_release)
+	    st.main_boots || release != w->final_release)
 		return sim_fail(s, "it ended in state %s with release %d, trial %d, count %u",
 				lb_state_text(state.name), release, st.trial, st.main_boots);
 	return 0;
@@ -390,49 +436,35 @@ static int check_device(struct sim *s, const struct world *w, enum sim_moment mo
 
 /* ---- scenarios ---- */
 
-static void setup_small(struct sim *s)
-{
-	setup(s, &small);
-}
+#define SCENARIO(world, extra)                                                          \
+	static void setup_##world(struct sim *s)                                          \
+	{                                                                                 \
+		setup(s, &world);                                                         \
+	}                                                                                 \
+	static int run_##world(struct sim *s)                                             \
+	{                                                                                 \
+		return run_device(s, &world);                                             \
+	}                                                                                 \
+	static int check_##world(struct sim *s, enum sim_moment moment)                   \
+	{                                                                                 \
+		return check_device(s, &world, moment) || (extra);                        \
+	}
 
-static int run_small(struct sim *s)
-{
-	return run_device(s, &small, false);
-}
-
-static int check_small(struct sim *s, enum sim_moment moment)
-{
-	return check_device(s, &small, moment, 2);
-}
-
-static int run_sick(struct sim *s)
-{
-	return run_device(s, &small, true);
-}
-
-static int check_sick(struct sim *s, enum sim_moment moment)
-{
-	return check_device(s, &small, moment, 1);
-}
-
-static void setup_large(struct sim *s)
-{
-	setup(s, &large);
-}
-
-static int run_large(struct sim *s)
-{
-	return run_device(s, &large, false);
-}
-
-static int check_large(struct sim *s, enum sim_moment moment)
-{
-	return check_device(s, &large, moment, 2) || repeated_too_much(s, &large, moment);
-}
+SCENARIO(small, 0)
+SCENARIO(sick, 0)
+SCENARIO(interrupted, 0)
+SCENARIO(piped, 0)
+SCENARIO(dead, 0)
+SCENARIO(worn, 0)
+SCENARIO(large, repeated_too_much(s, &large, moment))
 
 const struct sim_scenario device_scenarios[] = {
 	{ "device-update", setup_small, run_small, check_small, 2, 7, false },
-	{ "device-rescue", setup_small, run_sick, check_sick, 1, 0, false },
+	{ "device-rescue", setup_sick, run_sick, check_sick, 1, 0, false },
+	{ "device-interrupted", setup_interrupted, run_interrupted, check_interrupted, 1, 0, true },
+	{ "device-pipe", setup_piped, run_piped, check_piped, 1, 0, true },
+	{ "device-dead-server", setup_dead, run_dead, check_dead, 2, 3, true },
+	{ "device-worn", setup_worn, run_worn, check_worn, 1, 0, true },
 	{ "device-bound", setup_large, run_large, check_large, 1, 0, true },
 	{ 0 },
 };
@@ -455,7 +487,7 @@ static int run_flag_early(struct sim *s)
 	struct world w = small;
 
 	w.flag_early = true;
-	return run_device(s, &w, false);
+	return run_device(s, &w);
 }
 
 const struct sim_canary device_canaries[] = {

@@ -93,10 +93,13 @@ static void push(struct sim *s, struct sim_region *r, uint64_t offset, const voi
 static int region_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 {
 	struct sim_region *r = region_of(b);
+	bool worn;
 
 	if (r->sim->off)
 		return -LB_E_POWER;
-	push(r->sim, r, offset, buf, len);
+	worn = r->worn_at > r->written && r->worn_at <= r->written + len;
+	if (!worn)
+		push(r->sim, r, offset, buf, len);
 	r->written += len;
 	return call(r->sim, "write", r, offset, len) ? -LB_E_POWER : 0;
 }
@@ -202,7 +205,9 @@ struct sim_source {
 	struct lb_source source;
 	struct sim *sim;
 	const uint8_t *bytes; /* borrowed */
-	uint64_t len, pos, payload_offset;
+	uint64_t len, pos;
+	uint64_t since_seek;
+	struct sim_source_manners manners;
 };
 
 static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struct lb_error *err)
@@ -211,7 +216,10 @@ static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struc
 
 	if (src->sim->off)
 		return lb_error_set(err, LB_E_POWER, "the power is off");
+	if (src->manners.sequential && offset < src->pos)
+		return lb_error_set(err, LB_E_UNSUPPORTED, "the source cannot go back");
 	src->pos = offset;
+	src->since_seek = 0;
 	b->requests++;
 	return 0;
 }
@@ -219,19 +227,25 @@ static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struc
 static ptrdiff_t source_read(struct lb_source *b, void *buf, size_t len, struct lb_error *err)
 {
 	struct sim_source *src = (struct sim_source *)b;
+	uint64_t room = src->manners.lose_every ? src->manners.lose_every - src->since_seek : len;
 
 	if (src->sim->off)
 		return lb_error_set(err, LB_E_POWER, "the power is off");
+	if (src->manners.dead || !room)
+		return lb_error_set(err, LB_E_AGAIN, "the connection was lost");
 	if (src->pos >= src->len)
 		return 0;
 	if (len > src->len - src->pos)
 		len = src->len - src->pos;
+	if (len > room)
+		len = room;
 	memcpy(buf, src->bytes + src->pos, len);
-	if (src->pos >= src->payload_offset) {
+	if (src->pos >= src->manners.payload_offset) {
 		src->sim->payload_read += len;
 		b->fetched_bytes += len;
 	}
 	src->pos += len;
+	src->since_seek += len;
 	return (ptrdiff_t)len;
 }
 
@@ -241,7 +255,7 @@ static void source_close(struct lb_source *b)
 }
 
 struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t len,
-				  uint64_t payload_offset)
+				  const struct sim_source_manners *manners)
 {
 	static const struct lb_source_ops ops = {
 		.seek = source_seek, .read = source_read, .close = source_close,
@@ -252,7 +266,8 @@ struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t le
 	src->sim = s;
 	src->bytes = bytes;
 	src->len = len;
-	src->payload_offset = payload_offset;
+	src->manners = *manners;
+	src->source.sequential = manners->sequential;
 	return &src->source;
 }
 

@@ -27,6 +27,7 @@ struct sim_region {
 	struct sim *sim;
 	uint8_t *medium;  /* owned: what is durable */
 	uint64_t written; /* bytes, over all power cycles */
+	uint64_t worn_at; /* the write that takes @written over this is lost silently; 0: none */
 	bool deaf;	  /* canary: flush promises and does nothing */
 	bool cached_medium; /* canary: read_medium answers from the cache */
 	bool lazy;	  /* canary: nothing is durable before it is read back */
@@ -86,12 +87,17 @@ struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes);
 struct lb_blk *sim_blk(struct sim *s, const char *name);
 struct sim_region *sim_region(struct sim *s, const char *name);
 
-/*
- * Reads @bytes (borrowed) from memory; free with lb_source_close(). What is read
- * at or behind @payload_offset counts as payload.
- */
+/* How a source behaves; zeros: it has everything, at once, in any order. */
+struct sim_source_manners {
+	uint64_t payload_offset; /* what is read from here on counts as payload */
+	uint64_t lose_every;	 /* the connection is lost after so many bytes; 0: never */
+	bool sequential;	 /* never goes back, as a pipe */
+	bool dead;		 /* never answers */
+};
+
+/* Reads @bytes (borrowed) from memory; free with lb_source_close(). */
 struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t len,
-				  uint64_t payload_offset);
+				  const struct sim_source_manners *manners);
 
 /* Everything that is pending becomes durable, and calls are counted from 0. */
 void sim_settle(struct sim *s);
