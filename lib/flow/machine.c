@@ -20,7 +20,7 @@ static const signed char next_state[LB_STATE_COUNT][LB_EV_COUNT] = {
 	/*              STAGED     FIRST_WRITE RETURNED   INSTALLED CONFIRMED  MAIN_FAILED */
 	[CONFIRMED] = { REQUESTED, UPDATING,   CONFIRMED, TRIAL,    CONFIRMED, RESCUE },
 	[REQUESTED] = { REQUESTED, UPDATING,   CONFIRMED, TRIAL,    X,         RESCUE },
-	[UPDATING]  = { X,         UPDATING,   X,         TRIAL,    X,         UPDATING },
+	[UPDATING]  = { X,         UPDATING,   X,         TRIAL,    X,         RESCUE },
 	[TRIAL]     = { X,         UPDATING,   X,         TRIAL,    CONFIRMED, RESCUE },
 	[RESCUE]    = { X,         RESCUE,     X,         TRIAL,    X,         RESCUE },
 };

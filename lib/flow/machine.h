@@ -16,7 +16,8 @@ enum lb_event {
 	LB_EV_RETURNED,	   /* refused or unreachable with main untouched */
 	LB_EV_INSTALLED,   /* every image was read back from the medium and matched */
 	LB_EV_CONFIRMED,   /* the agent found the release healthy */
-	LB_EV_MAIN_FAILED, /* boot limit exceeded, or main's FIT is missing or invalid */
+	LB_EV_MAIN_FAILED, /* boot limit exceeded, or main's FIT is missing or invalid; while
+			    * updating: what was signed and written could never be booted */
 	LB_EV_COUNT
 };
 
