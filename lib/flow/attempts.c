@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Trying one place after the other, and what comes of it: handed over, given back, or on and on. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "flow/job.h"
+
+#define CANDIDATES_MAX 12
+
+bool lb_job_stopped(struct lb_recovery *r)
+{
+	return r->stop && r->stop(r->stop_ctx);
+}
+
+void lb_job_persist(struct lb_recovery *r)
+{
+	if (r->report && r->report->persist)
+		r->report->persist(r->report->ctx);
+}
+
+void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
+		   const struct lb_install *in, int code, const char *text,
+		   struct lb_result *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->code, sizeof(ret->code), "%s", lb_error_name(code));
+	snprintf(ret->text, sizeof(ret->text), "%s", text);
+	snprintf(ret->deployment, sizeof(ret->deployment), "%s", job->request.deployment);
+	ret->release = job->blame_release ? job->blame_release : job->request.release;
+	ret->time_s = lb_clock_wall_s(r->clock);
+	ret->seconds = (uint32_t)((lb_clock_ms(r->clock) - job->started_ms) / 1000);
+	if (!in)
+		return;
+	if (!ret->release)
+		ret->release = in->manifest.release;
+	ret->main_changed = in->writing;
+	ret->fetched_bytes = in->counters.fetched_bytes + in->progress.fetched_bytes;
+	ret->written_bytes = in->counters.written_bytes + in->progress.written_bytes;
+	ret->skipped_bytes = in->counters.skip_bytes;
+	ret->power_cycles = in->progress.power_cycles;
+}
+
+static int give_back(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
+		     int code, const struct lb_error *why, enum lb_recovery_end *end,
+		     struct lb_error *err)
+{
+	struct lb_result result;
+
+	lb_say(r->report, LB_LEVEL_INFO, "returned", "main was not changed and is started again");
+	lb_job_result(r, job, in, code, why && why->text[0] ? why->text : lb_error_meaning(code),
+		    &result);
+	lb_job_persist(r);
+	*end = LB_END_RETURNED;
+	return lb_handover_return(&r->dev, &result, err);
+}
+
+/* Where the release can be had again: the place that worked, then its mirrors. */
+static void note_places(const struct lb_job_order *job, struct lb_release *installed)
+{
+	snprintf(installed->urls[0], sizeof(installed->urls[0]), "%s", job->used_url);
+	installed->url_count = 1;
+	for (uint32_t i = 0; !job->any_bundle && i < job->url_count; i++)
+		if (installed->url_count < LB_URLS_MAX && strcmp(job->urls[i], job->used_url))
+			snprintf(installed->urls[installed->url_count++],
+				 sizeof(installed->urls[0]), "%s", job->urls[i]);
+}
+
+/* Everything matches on the medium: note where it came from, and hand over. */
+static int hand_over(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
+		     enum lb_recovery_end *end, struct lb_error *err)
+{
+	struct lb_release installed = {
+		.release = in->manifest.release,
+		.manifest = in->head.manifest,
+		.manifest_len = in->head.manifest_len,
+	};
+	struct lb_result result;
+	char text[sizeof(result.text)];
+	int code;
+
+	for (uint32_t i = 0; i < in->head.signature_count; i++)
+		if (!strcmp(in->head.signatures[i].keyid, in->keyid))
+			installed.signature = in->head.signatures[i];
+	note_places(job, &installed);
+	if (job->blame[0])
+		snprintf(text, sizeof(text), "%s; release %llu is back", job->blame,
+			 (unsigned long long)installed.release);
+	else
+		snprintf(text, sizeof(text), "release %llu is installed and verified",
+			 (unsigned long long)installed.release);
+	lb_job_result(r, job, in, job->blame[0] ? job->blame_code : LB_OK, text, &result);
+	lb_say(r->report, LB_LEVEL_INFO, "installed",
+	       "release %llu: every byte was read back from the medium and matches its signed manifest",
+	       (unsigned long long)installed.release);
+	lb_job_persist(r);
+	*end = LB_END_BOOT_MAIN;
+	code = lb_handover_finish(&r->dev, &installed, &result, err);
+	/* or the next update of the same bundle would add to it; a cut here is harmless */
+	if (!code && lb_log_put(r->dev.log, LB_REC_PROGRESS, NULL, 0, err))
+		lb_say(r->report, LB_LEVEL_WARN, "progress", "the progress record stays behind");
+	return code;
+}
+
+void lb_job_network_up(struct lb_recovery *r, struct lb_job_order *job)
+{
+	struct lb_error why = { 0 };
+	int code;
+
+	if (job->network_up || !r->sources.network_up)
+		return;
+	job->network_up = true;
+	code = r->sources.network_up(r->sources.ctx, &job->network, &why);
+	if (code)
+		lb_say_error(r->report, LB_LEVEL_WARN, code, &why);
+}
+
+struct lb_patience lb_job_patience(struct lb_recovery *r, const struct lb_job_order *job,
+				   uint32_t candidates)
+{
+	return (struct lb_patience){
+		.clock = r->clock,
+		.report = r->report,
+		.deadline_ms = job->may_give_up ? job->started_ms + r->limits.give_up_ms : 0,
+		.limit_ms = candidates > 1 ? r->limits.url_ms : 0,
+		.retry_min_ms = r->limits.retry_min_ms,
+		.retry_max_ms = r->limits.retry_max_ms,
+		.stop = r->stop,
+		.stop_ctx = r->stop_ctx,
+	};
+}
+
+/* The @n-th place to try: the job's URLs first, then what lies on inserted media. */
+static bool candidate(struct lb_recovery *r, const struct lb_job_order *job, uint32_t n, char *ret,
+		      size_t size)
+{
+	if (n < job->url_count) {
+		snprintf(ret, size, "%s", job->urls[n]);
+		return true;
+	}
+	return n < CANDIDATES_MAX && r->sources.medium &&
+	       r->sources.medium(r->sources.ctx, n - job->url_count, ret, size);
+}
+
+static uint32_t count_candidates(struct lb_recovery *r, const struct lb_job_order *job)
+{
+	char url[LB_URL_MAX + 1];
+	uint32_t n = 0;
+
+	while (candidate(r, job, n, url, sizeof(url)))
+		n++;
+	return n;
+}
+
+/* scheme://host:port of both is the same, letter by letter. */
+static bool same_server(const char *a, const char *b)
+{
+	const char *host = strstr(a, "://");
+	size_t len;
+
+	if (!host)
+		return false;
+	len = (size_t)(host - a) + 3;
+	len += strcspn(a + len, "/?#");
+	return !strncmp(a, b, len) && (!b[len] || strchr("/?#", b[len]));
+}
+
+/* The request's token is for the servers that it names, not for those of other releases. */
+static bool token_belongs(const struct lb_job_order *job, const char *url)
+{
+	for (uint32_t i = 0; i < job->request.url_count; i++)
+		if (same_server(job->request.urls[i], url))
+			return true;
+	return false;
+}
+
+static int attempt(struct lb_recovery *r, const struct lb_job_order *job, struct lb_install *in,
+		   uint32_t candidates, struct lb_error *err)
+{
+	const char *url = job->used_url;
+	struct lb_patience how = lb_job_patience(r, job, candidates);
+	const struct lb_request *request = token_belongs(job, url) ? &job->request : NULL;
+	struct lb_source *source;
+	int code;
+
+	lb_say(r->report, LB_LEVEL_INFO, "source", "trying %s", url);
+	code = r->sources.open(r->sources.ctx, url, request, &job->network, r->time_floor_s,
+			       &source, err);
+	if (code)
+		return code;
+	return lb_install_run(in, source, &how, err);
+}
+
+/* Place @n is tried next. What a person brings is taken once main is broken. */
+static void start_install(struct lb_recovery *r, struct lb_job_order *job, struct lb_install *in,
+			  uint32_t n)
+{
+	bool writing = in->writing || !job->may_give_up, counted = in->counted;
+	bool any = job->any_bundle || (writing && n >= job->url_count);
+
+	lb_install_free(in);
+	*in = (struct lb_install){
+		.dev = &r->dev,
+		.slots = &r->slots,
+		.keys = r->keys,
+		.device = &r->device,
+		.report = r->report,
+		.clock = r->clock,
+		.expected = any ? NULL : job->expected,
+		.failed_release = n < job->url_count ? job->failed_release : 0,
+		.budget_bytes = job->request.budget_bytes,
+		.writing = writing,
+		.counted = counted,
+	};
+}
+
+/* One failure: true when the job gives main back. */
+static bool is_final(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
+		     int code, bool last_place)
+{
+	if (!job->may_give_up || in->writing)
+		return false;
+	if (code == -LB_E_AGAIN)
+		return lb_clock_ms(r->clock) >= job->started_ms + r->limits.give_up_ms;
+	return last_place || code == -LB_E_UNREACHABLE;
+}
+
+static int try_place(struct lb_recovery *r, struct lb_job_order *job, struct lb_install *in, uint32_t n,
+		     uint32_t candidates, struct lb_error *why)
+{
+	int code;
+
+	start_install(r, job, in, n);
+	if (!candidate(r, job, n, job->used_url, sizeof(job->used_url)))
+		return lb_error_set(why, LB_E_UNREACHABLE,
+				    "no server and no medium has the bundle");
+	code = attempt(r, job, in, candidates, why);
+	if (job->kind == LB_JOB_INSTALL && job->any_bundle && in->writing) {
+		/* whatever that place holds next: what was begun is finished, as after a cut */
+		memcpy(job->expected, in->head.manifest_sha256, sizeof(job->expected));
+		job->any_bundle = false;
+	}
+	return code;
+}
+
+/* Between two attempts; the first failure of a round is the one that is told to main. */
+static void note_failure(struct lb_recovery *r, struct lb_job_order *job, const struct lb_install *in,
+			 uint32_t n, int code, const struct lb_error *why,
+			 struct lb_error *first)
+{
+	lb_say_error(r->report, LB_LEVEL_WARN, code, why);
+	if (!n)
+		*first = *why;
+	first->code = first->code ? first->code : -code;
+	if (in->writing)
+		job->may_give_up = false;
+	lb_job_persist(r);
+}
+
+int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
+	       struct lb_error *err)
+{
+	uint32_t n = 0, delay_ms = r->limits.retry_min_ms;
+	struct lb_error first = { 0 };
+	struct lb_install in = { 0 };
+	int code;
+
+	lb_job_network_up(r, job);
+	for (;;) {
+		uint32_t candidates = count_candidates(r, job);
+		bool last = n + 1 >= candidates;
+		struct lb_patience how = lb_job_patience(r, job, candidates);
+		struct lb_error why = { 0 };
+
+		code = try_place(r, job, &in, n, candidates, &why);
+		if (!code) {
+			code = hand_over(r, job, &in, end, err);
+			break;
+		}
+		*end = LB_END_STOPPED;
+		if (code == -LB_E_POWER || lb_job_stopped(r)) {
+			code = code == -LB_E_POWER ? code : 0;
+			break;
+		}
+		note_failure(r, job, &in, n, code, &why, &first);
+		if (code == -LB_E_FIT && lb_job_can_rescue(r, job, &in))
+			break;
+		if (is_final(r, job, &in, code, last)) {
+			code = give_back(r, job, &in, first.code, &first, end, err);
+			break;
+		}
+		n = last ? 0 : n + 1;
+		if (last) {
+			if (!lb_patience_sleep(&how, delay_ms)) {
+				code = 0;
+				break;
+			}
+			delay_ms = delay_ms > r->limits.retry_max_ms / 2 ? r->limits.retry_max_ms
+									 : delay_ms * 2;
+		}
+	}
+	lb_install_free(&in);
+	return code;
+}
+

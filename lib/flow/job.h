@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside recovery's flow: one job (which release, where it may be had), carried
+ * from recovery.c, which chooses it, through rescue.c to attempts.c.
+ */
+#ifndef LB_FLOW_JOB_H
+#define LB_FLOW_JOB_H
+
+#include "flow/recovery.h"
+
+struct lb_job_order {
+	enum lb_job kind;
+	bool may_give_up;		 /* main is untouched so far */
+	bool network_up;		 /* was asked for */
+	bool any_bundle;		 /* not only the one with the expected digest */
+	uint8_t expected[LB_SHA256_BYTES];
+	struct lb_request request;	 /* zeros without one */
+	struct lb_network network;
+	char urls[LB_URLS_MAX][LB_URL_MAX + 1];
+	uint32_t url_count;
+	char used_url[LB_URL_MAX + 1];	 /* the place that was tried last */
+	char blame[160];		 /* rescue: what failed */
+	int blame_code;
+	uint64_t blame_release;
+	uint64_t failed_release;	 /* rescue: no URL's word is taken for this one again */
+	uint64_t started_ms;
+};
+
+bool lb_job_stopped(struct lb_recovery *r);
+
+/* Keeps what was said where main can read it. */
+void lb_job_persist(struct lb_recovery *r);
+
+void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count);
+
+struct lb_patience lb_job_patience(struct lb_recovery *r, const struct lb_job_order *job,
+				   uint32_t candidates);
+
+/* The result record as @job stands; @in may be NULL. */
+void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
+		   const struct lb_install *in, int code, const char *text,
+		   struct lb_result *ret);
+
+/**
+ * lb_job_run() - try every place in turn until it is installed
+ *
+ * While main is untouched a refusal or the time limit ends it; afterwards only
+ * success does, or -LB_E_FIT: everything is as it was signed, and yet the
+ * bootloader would not take it.
+ */
+int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
+	       struct lb_error *err) LB_MUST_CHECK;
+
+/* Enters or continues rescue; afterwards the job knows what to fetch. */
+int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,
+			  struct lb_job_order *job, struct lb_error *err) LB_MUST_CHECK;
+
+/* Main was written with something that never can be booted: is another release known? */
+bool lb_job_can_rescue(struct lb_recovery *r, const struct lb_job_order *job,
+		       const struct lb_install *in);
+
+/* The network as the records say; once, before anything is fetched. */
+void lb_job_network_up(struct lb_recovery *r, struct lb_job_order *job);
+
+#endif
