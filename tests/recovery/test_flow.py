@@ -2,14 +2,18 @@
 """Why recovery was started, and what it makes of it: docs/DESIGN.md, "State machine"."""
 
 import random
+import re
+import subprocess
 import time
 
 import pytest
 
-from device import CONFIRMED, ENV_BYTES, INSTALLED, MIB, STATE, STATE_BYTES
+import bundles
+from device import (CONFIRMED, ENV_BYTES, INSTALLED, MIB, STATE, STATE_BYTES, log_encode,
+                    release_record)
 
 from test_install import check_installed
-from test_network import is_writing
+from test_network import is_writing, scripted
 
 
 def confirm(device):
@@ -57,12 +61,12 @@ def garbage(size, seed=0):
 # ---- a release that never confirms ---------------------------------------------
 
 
-def check_rescued(device, images, around):
+def check_rescued(device, images, around, code="trial-failed"):
     assert device.holds(images[1]), "release 1 is not back"
     assert device.guarded(images[1]) == around
     assert device.power_on() == "main" and device.state() == "trial"
     result = device.result()
-    assert result["code"] == "trial-failed"
+    assert result["code"] == code
     assert result["release"] == 2, "the one that failed"
     assert "release 1 is back" in result["text"]
 
@@ -142,6 +146,97 @@ def test_main_invalid_in_confirmed_fetches_the_same_release_again(on_release_1, 
     assert status == 0, run.text()
     check_installed(device, images[1], around, release=1)
     assert device.result()["code"] == "trial-failed"
+
+
+# ---- a boot image that the bootloader would refuse --------------------------------
+
+
+def make_fit(folder, signed, seed):
+    """A FIT by mkimage: kernel data that nobody runs, signed with a key made here."""
+    folder.mkdir()
+    (folder / "kernel").write_bytes(garbage(300_000, seed))
+    (folder / "main.its").write_text(FIT_SOURCE if signed else
+                                     re.sub(r"signature \{.*?\};", "", FIT_SOURCE, flags=re.S))
+    subprocess.run(["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-batch",
+                    "-subj", "/CN=bench", "-keyout", "bench.key", "-out", "bench.crt"],
+                   cwd=folder, check=True, capture_output=True)
+    subprocess.run(["mkimage", "-f", "main.its", "-E", "-k", ".", "main.itb"], cwd=folder,
+                   check=True, capture_output=True)
+    return (folder / "main.itb").read_bytes()
+
+
+FIT_SOURCE = """/dts-v1/;
+/ {
+	description = "bench"; #address-cells = <1>;
+	images { kernel { description = "k"; data = /incbin/("kernel"); type = "kernel";
+		arch = "arm64"; os = "linux"; compression = "none"; load = <0x40200000>;
+		entry = <0x40200000>; hash-1 { algo = "sha256"; }; }; };
+	configurations { default = "conf"; conf { kernel = "kernel";
+		signature { algo = "sha256,rsa2048"; key-name-hint = "bench";
+			sign-images = "kernel"; }; }; };
+};
+"""
+
+
+def test_signed_fit_is_installed(device, bundle_file, tmp_path, keys):
+    content = {"boot": make_fit(tmp_path / "fit", True, 1)}
+    around = device.guarded(content)
+    bundle = bundles.write(content, keys, 2, kinds={"boot": "fit"})
+    install(device, bundle_file(bundle))
+    check_installed(device, content, around)
+
+
+def bad_fit_release(tmp_path, keys, images, release=2):
+    """A bundle with every signature right whose boot image U-Boot would refuse."""
+    content = {"boot": make_fit(tmp_path / "fit", False, 2), "root": images[2]["root"]}
+    return bundles.write(content, keys, release, kinds={"boot": "fit"})
+
+
+def test_fit_that_would_be_refused_never_is_booted_and_the_confirmed_release_comes_back(
+        on_release_1, server, tmp_path, keys, images):
+    device = on_release_1
+    around = device.guarded(images[1])
+    server.put("r2.lbu", bad_fit_release(tmp_path, keys, images))
+    status, run = device.run("--install", server.url("r2.lbu"))
+    assert status == 0, run.text()
+    assert "fit-invalid" in run.codes()
+    check_rescued(device, images, around, code="fit-invalid")
+
+
+def test_fit_that_would_be_refused_without_a_remedy_waits_for_a_medium(
+        make_device, bundle_file, tmp_path, packed, keys, images):
+    stick = tmp_path / "stick"
+    device = make_device(media=[str(stick)])
+    around = device.guarded(images[3])
+    run = device.start("--install", str(bundle_file(bad_fit_release(tmp_path, keys, images))))
+    run.wait_for_code("fit-invalid")
+    time.sleep(0.5)
+    assert run.running() and device.power_on() == "requested"
+    stick.mkdir()
+    (stick / "r3.lbu").write_bytes(packed[3].read_bytes())
+    assert run.wait() == 0, run.text()
+    check_installed(device, images[3], around, release=3)
+
+
+def test_token_is_not_sent_to_the_server_of_another_release(on_trial, scripted, packed, images):
+    """Rescue asks the confirmed release's server, which the request's token is not for."""
+    device, seen = on_trial, []
+
+    def script(h, _):
+        seen.append(h.headers.get("Authorization"))
+        h.answer_range(packed[1].read_bytes())
+
+    url = scripted(script)
+    records = device.records()
+    old = bundles.split(packed[1].read_bytes())
+    device.put_records(STATE=records[STATE], INSTALLED=records[INSTALLED],
+                       CONFIRMED=release_record(old, 1, [url]),
+                       REQUEST={"urls": ["https://updates.example/r2.lbu"],
+                                "header": "Authorization: Bearer secret-token"})
+    device.put_env(bootcount="3")
+    status, run = device.run()
+    assert status == 0 and seen and not any(seen), run.text()
+    assert device.holds(images[1])
 
 
 # ---- a lost flag ------------------------------------------------------------------
@@ -254,7 +349,6 @@ def test_state_and_environment_lost_main_is_not_called_whole(make_device, tmp_pa
 
 def test_records_of_unknown_types_are_kept(device, packed):
     """An older recovery must not lose what a newer one wrote."""
-    from device import log_encode
     device.write("state", log_encode({STATE: b'{"state":"confirmed"}', 77: b"from the future"}))
     install(device, packed[2])
     assert device.records()[77] == b"from the future"
@@ -329,7 +423,6 @@ def test_healed_device_ends_with_status_0_whatever_its_last_result_was(on_releas
 @pytest.mark.parametrize("args", [[], ["--config"], ["--config", "x", "--reason", "boredom"],
                                   ["--no-such-option"], ["--config", "x", "surplus"]])
 def test_wrong_command_line_is_status_2(programs, args):
-    import subprocess
     done = subprocess.run([programs["recovery"], *args], capture_output=True, timeout=10,
                           check=False)
     assert done.returncode == 2
@@ -339,7 +432,6 @@ def test_wrong_command_line_is_status_2(programs, args):
     ("{", "malformed"), ('{"product": "bench"}', "state: is missing"),
     ('{"product": "bench", "statte": "/x"}', "statte: is not known")])
 def test_wrong_configuration_is_status_1_and_names_the_field(programs, tmp_path, text, says):
-    import subprocess
     config = tmp_path / "recovery.json"
     config.write_text(text)
     done = subprocess.run([programs["recovery"], "--config", config], capture_output=True,
@@ -354,7 +446,6 @@ def test_misspelt_setting_is_refused(device):
 
 
 def test_version_and_help(programs):
-    import subprocess
     for option, says in (("--version", "lifeboat-recovery "), ("--help", "--config FILE")):
         done = subprocess.run([programs["recovery"], option], capture_output=True, text=True,
                               timeout=10, check=True)

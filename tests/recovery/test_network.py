@@ -216,6 +216,22 @@ def test_give_up_time_counts_only_before_the_first_write(make_device, make_serve
     finish(device, run, images[2], around)
 
 
+def test_second_server_takes_over_in_the_middle(make_device, make_server, packed, images):
+    device = make_device(url_s=1)
+    first, second = make_server().start("limit_rate 3m;"), make_server().start()
+    for server in (first, second):
+        server.put("r2.lbu", packed[2])
+    device.put_records(STATE={"state": "requested", "release": 2},
+                       REQUEST={"urls": [first.url("r2.lbu"), second.url("r2.lbu")]})
+    device.put_env(lifeboat_boot="recovery")
+    around = device.guarded(images[2])
+    run = device.start()
+    run.wait_for(is_writing)
+    first.stop()
+    finish(device, run, images[2], around)
+    assert any(status == 206 for status, _, _ in second.requests()), "only what was missing"
+
+
 # ---- before the first write: main is given back ------------------------------
 
 

@@ -233,6 +233,28 @@ def test_budget_that_suffices_is_no_hindrance(device, server, packed, images):
     check_installed(device, images[2], around)
 
 
+def test_budget_never_stops_what_was_begun(device, make_server, packed, images):
+    """After a cut more may be missing than was allowed: the device must not stay half."""
+    server = make_server().start("limit_rate 3m;")
+    server.put("r2.lbu", packed[2])
+    around = device.guarded(images[2])
+    total = sum(s for n, (_, s) in bundles.places(packed[2].read_bytes()).items()
+                if n.endswith(".zst"))
+    device.write("boot", images[2]["boot"])
+    device.write("root", images[2]["root"][:6 * MIB])
+    request(device, server.url("r2.lbu"), budget_bytes=total - 100_000)
+    run = device.start()
+    run.wait_for(lambda r: r.progress("write"))
+    run.kill()
+    device.write("boot", bytes(len(images[2]["boot"])))
+    device.write("root", bytes(len(images[2]["root"])))
+    server.change("")
+    status, run = device.run()
+    assert status == 0, run.text()
+    assert run.planned()["fetch_bytes"] > total - 100_000
+    check_installed(device, images[2], around)
+
+
 def test_refuses_another_manifest_than_the_request_expects(device, server, packed):
     """Signed and fine, but not what the agent checked."""
     server.put("r2.lbu", packed[3])
