@@ -18,7 +18,7 @@ build="gcc libc6-dev make patch pkg-config
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-arm64-cross"
 
 # Building Linux and U-Boot: their generators, and OpenSSL for signing FITs.
-boot="bc bison flex libssl-dev libelf-dev device-tree-compiler kmod rsync
+boot="bc bison flex libssl-dev libelf-dev device-tree-compiler kmod rsync xxd
 	swig python3-dev python3-setuptools libgnutls28-dev uuid-dev"
 
 # Configuration and scripts.
