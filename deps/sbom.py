@@ -33,12 +33,13 @@ def patches_of(name):
 
 
 def reason_of(patch):
-    """The patch's Reason line, with its continuation."""
-    match = re.search(r"(?ms)^Reason: (.*?)(?=\n[A-Z][\w-]*:|\n\n|\n---)",
-                      patch.read_text(errors="replace"))
-    if not match:
-        sys.exit(f"sbom: {patch} does not say why it is here (Reason: ...)")
-    return " ".join(match[1].split())
+    """The Reason line of the patch's header; without one all that stands before the diff."""
+    header = re.split(r"(?m)^(?:diff |--- )", patch.read_text(errors="replace"), maxsplit=1)[0]
+    match = re.search(r"(?ms)^Reason: (.*?)(?=\n[A-Z][\w-]*:|\n\n|\Z)", header)
+    reason = " ".join((match[1] if match else header).split())
+    if not reason:
+        sys.exit(f"sbom: {patch} does not say why it is here")
+    return reason
 
 
 def created():
