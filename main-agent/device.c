@@ -8,7 +8,7 @@
 #ifndef LB_BUILD_TIME
 #define LB_BUILD_TIME 0
 #endif
-#define YEAR_S (366 * 86400)
+#define SIGNED_MOST_S (30 * 86400) /* less than servers' certificates are renewed before */
 
 static int open_log(struct agent_device *d, bool writable, struct lb_error *err)
 {
@@ -90,8 +90,8 @@ int64_t agent_device_now(const struct agent *a, const struct agent_device *d, in
 {
 	int64_t floor = d->clock_floor_s, wall = lb_clock_wall_s(a->clock);
 
-	if (signed_s > floor + YEAR_S)
-		signed_s = floor + YEAR_S;
+	if (signed_s > floor + SIGNED_MOST_S)
+		signed_s = floor + SIGNED_MOST_S;
 	if (signed_s > floor)
 		floor = signed_s;
 	return a->set.trust_clock && wall >= floor ? wall : floor;

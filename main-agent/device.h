@@ -39,7 +39,7 @@ int agent_device_refresh(const struct agent *a, struct agent_device *d,
  * @signed_s: creation time of the newest signed channel that was seen
  *
  * The system's clock when it is trusted and not behind the floor; else the floor:
- * build, stored record and @signed_s, which counts for at most a year beyond the others.
+ * build, stored record and @signed_s, which counts for at most 30 days beyond the others.
  */
 int64_t agent_device_now(const struct agent *a, const struct agent_device *d, int64_t signed_s);
 

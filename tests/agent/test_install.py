@@ -3,12 +3,16 @@
 
 import hashlib
 import json
+import time
 
 import bundles
 import pytest
 from conftest import HARDWARE, channel_file, entry, make_bundle
 from device import CONFIRMED, MIB, NETWORK, REQUEST, release_record
 from server import Authority, Server
+
+
+DAY = 86400
 
 
 def digest(bundle):
@@ -330,10 +334,14 @@ def test_read_only_and_vanished_slots(main, shop, tmp_path):
     assert slot.read_bytes() == bytes(MIB)
 
 
-def test_below_the_floor_there_is_no_exception(main, shop):
+@pytest.mark.parametrize("where", ["record", "configuration"])
+def test_below_the_floor_there_is_no_exception(main, shop, where):
     shop.offer(1, 2, 3)
     main.set_release(3)
-    main.settings["floor"] = 2
+    if where == "record":
+        main.put_records(STATE={"state": "confirmed"}, FLOOR={"release": 2})
+    else:
+        main.settings["floor"] = 2
     refused(main, "below-floor", shop.url(1), "--allow-older")
     refused(main, "below-floor", shop.url(1))
     refused(main, "not-newer", shop.url(2))
@@ -363,6 +371,21 @@ def test_wrong_or_expired_certificates(main, shop, tmp_path, authority):
             main.agent_settings["channel"] = saved
         finally:
             s.stop()
+
+
+def test_expired_is_judged_by_the_stored_time_when_the_clock_is_behind(main, shop):
+    shop.offer(1, 2)  # the server's certificate is good for 30 days
+    main.put_records(STATE={"state": "confirmed"}, CLOCK={"time": int(time.time()) + 40 * DAY})
+    refused(main, "certificate-expired")
+    main.put_records(STATE={"state": "confirmed"}, CLOCK={"time": int(time.time()) + 20 * DAY})
+    assert main.agent("install")[0] == 0
+
+
+def test_a_channel_from_the_far_future_does_not_expire_every_server(main, shop, server):
+    lines = shop.offer(1, 2)
+    server.put("channel.lbc", channel_file(shop.key, lines, sequence=2, created=4102444800))
+    assert main.agent("check")[0] == 0
+    assert main.agent("check")[0] == 0, "judged by the date that the first one brought"
 
 
 def test_sources_that_cannot_be_reached(main, shop, server):
