@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "bundle/fit_sign.h"
 #include "console.h"
 #include "linux/clock.h"
 #include "linux/config_open.h"
@@ -27,6 +28,7 @@ enum exit_code {
 	EXIT_USAGE = 2,
 	EXIT_RETURNED = 3,  /* main may be booted as it was; the result record says why */
 	EXIT_STOPPED = 4,   /* by a signal: start it again to go on */
+	EXIT_REBOOT = 5,    /* a newer recovery was written: it goes on after a reboot */
 };
 
 struct program {
@@ -37,13 +39,14 @@ struct program {
 	struct lb_log log;
 	struct lb_boot boot;
 	struct lb_keyring keys;
+	mbedtls_pk_context fit_key;
 	struct lb_recovery recovery;
 	int signals; /* signalfd */
 	bool stop;   /* one of them came */
 };
 
 struct arguments {
-	const char *config, *reason, *install;
+	const char *config, *reason, *copy, *install;
 	bool events, quiet;
 };
 
@@ -58,13 +61,15 @@ static const char usage[] =
 	"  -r, --reason WORD   why recovery was started: requested, flag-lost,\n"
 	"                      boot-limit, main-invalid or manual; default: the kernel's\n"
 	"                      command line says it\n"
+	"  -C, --copy a|b      which recovery copy runs; default: the command line says it\n"
 	"  -e, --events        print JSON lines instead of text\n"
 	"  -q, --quiet         no progress\n"
 	"  -V, --version       print the version\n"
 	"  -h, --help          print this\n"
 	"\n"
 	"exit status: 0 main may be started (updated or found whole), 1 failed, 2 usage,\n"
-	"3 main may be started unchanged (refused or unreachable), 4 stopped by a signal\n";
+	"3 main may be started unchanged (refused or unreachable), 4 stopped by a signal,\n"
+	"5 a newer recovery was written and goes on after a reboot\n";
 
 static bool stop_asked(void *ctx)
 {
@@ -100,20 +105,51 @@ static int open_slot(void *ctx, const char *name, bool writable, struct lb_blk *
 	return lb_config_open_region(&slot->region, writable, name, ret, err);
 }
 
-/* lifeboat.reason=WORD of the kernel's command line. */
-static enum lb_reason reason_of_boot(const char *path)
+/* WORD of "@key=WORD" on the kernel's command line; "" without one. */
+static void boot_argument(const char *path, const char *key, char *ret, size_t size)
 {
-	static const char key[] = "lifeboat.reason=";
 	char line[2049] = "";
 	const char *at;
 	ptrdiff_t n = lb_fs_read(path, line, sizeof(line) - 1, NULL);
 
 	line[n > 0 ? n : 0] = '\0';
 	at = strstr(line, key);
-	if (!at)
-		return LB_REASON_NONE;
-	at += strlen(key);
-	return lb_reason_parse(at, strcspn(at, " \n"));
+	at = at ? at + strlen(key) : "";
+	snprintf(ret, size, "%.*s", (int)strcspn(at, " \n"), at);
+}
+
+/* What U-Boot says, unless the caller does: why recovery runs, and from which copy. */
+static void hear_the_bootloader(struct program *p, const struct arguments *a)
+{
+	char reason[32], copy[2];
+
+	boot_argument(p->settings.cmdline, "lifeboat.reason=", reason, sizeof(reason));
+	boot_argument(p->settings.cmdline, "lifeboat.copy=", copy, sizeof(copy));
+	if (a->reason)
+		snprintf(reason, sizeof(reason), "%s", a->reason);
+	if (a->copy)
+		snprintf(copy, sizeof(copy), "%s", a->copy);
+	p->recovery.reason = lb_reason_parse(reason, strlen(reason));
+	p->recovery.copy = copy[0] == 'a' || copy[0] == 'b' ? copy[0] : 0;
+}
+
+/* The bootloader's public key, so that its verdict on a FIT is known beforehand. */
+static int load_fit_key(struct program *p, struct lb_error *err)
+{
+	char pem[8192];
+	ptrdiff_t n;
+	int r;
+
+	mbedtls_pk_init(&p->fit_key);
+	if (!p->settings.fit_key[0])
+		return 0;
+	n = lb_fs_read(p->settings.fit_key, pem, sizeof(pem), err);
+	if (n < 0)
+		return (int)n;
+	r = lb_fit_key_parse(pem, (size_t)n, &p->fit_key, err);
+	if (!r)
+		p->recovery.fit_key = &p->fit_key;
+	return r;
 }
 
 static int open_storage(struct program *p, struct lb_error *err)
@@ -137,7 +173,7 @@ static int open_trust(struct program *p, struct lb_error *err)
 	if (!r)
 		r = lb_config_device(&p->settings.config, &p->recovery.device, err);
 	p->recovery.device.recovery_release = p->settings.release;
-	return r;
+	return r ? r : load_fit_key(p, err);
 }
 
 static void fill_ports(struct program *p, const struct arguments *a)
@@ -151,8 +187,7 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	r->keys = &p->keys;
 	r->report = &p->report;
 	r->limits = p->settings.limits;
-	r->reason = a->reason ? lb_reason_parse(a->reason, strlen(a->reason))
-			      : reason_of_boot(p->settings.cmdline);
+	hear_the_bootloader(p, a);
 	r->time_floor_s = LB_BUILD_TIME;
 	r->stop = stop_asked;
 	r->stop_ctx = p;
@@ -192,6 +227,8 @@ static int outcome(enum lb_recovery_end end)
 		return EXIT_INSTALLED;
 	case LB_END_RETURNED:
 		return EXIT_RETURNED;
+	case LB_END_REBOOT:
+		return EXIT_REBOOT;
 	default:
 		return EXIT_STOPPED;
 	}
@@ -229,6 +266,7 @@ static void close_all(struct program *p)
 {
 	lb_boot_close(&p->boot);
 	lb_keyring_free(&p->keys);
+	mbedtls_pk_free(&p->fit_key);
 	for (int i = 0; i < 2; i++)
 		lb_blk_close(p->env[i]);
 	lb_blk_close(p->state);
@@ -240,6 +278,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 		{ "config", required_argument, NULL, 'c' },
 		{ "install", required_argument, NULL, 'i' },
 		{ "reason", required_argument, NULL, 'r' },
+		{ "copy", required_argument, NULL, 'C' },
 		{ "events", no_argument, NULL, 'e' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "version", no_argument, NULL, 'V' },
@@ -248,11 +287,12 @@ static int parse(int argc, char **argv, struct arguments *a)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:i:r:eqVh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:i:r:C:eqVh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c': a->config = optarg; break;
 		case 'i': a->install = optarg; break;
 		case 'r': a->reason = optarg; break;
+		case 'C': a->copy = optarg; break;
 		case 'e': a->events = true; break;
 		case 'q': a->quiet = true; break;
 		case 'V': puts("lifeboat-recovery " LB_VERSION); return EXIT_INSTALLED;

@@ -72,7 +72,7 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 {
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
-		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "media", NULL,
+		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -102,6 +102,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = optional(lb_json_str(o, "heartbeat", s->heartbeat, sizeof(s->heartbeat), err));
 	if (!r)
 		r = optional(lb_json_str(o, "lock", s->lock, sizeof(s->lock), err));
+	if (!r)
+		r = optional(lb_json_str(o, "fit_key", s->fit_key, sizeof(s->fit_key), err));
 	return r ? r : media_setting(o, s, err);
 }
 

@@ -18,6 +18,7 @@ struct settings {
 	char cmdline[LB_CONFIG_PATH_MAX + 1]; /* where lifeboat.reason= stands */
 	char heartbeat[LB_CONFIG_PATH_MAX + 1]; /* "" none */
 	char lock[LB_CONFIG_PATH_MAX + 1];
+	char fit_key[LB_CONFIG_PATH_MAX + 1]; /* public key or certificate of the bootloader; "" none */
 	char media[MEDIA_MAX][LB_CONFIG_PATH_MAX + 1]; /* folders that are searched for bundles */
 	uint32_t media_count;
 };

@@ -144,10 +144,24 @@ static int find_file(struct description *d, const char *path, const char *name,
 	return 0;
 }
 
+static int load_recovery_release(const cJSON *obj, struct lb_image *image, struct lb_error *err)
+{
+	uint64_t v;
+	int rc = lb_json_need(lb_json_u64(obj, "recovery_release", &v, err), "recovery_release", err);
+
+	if (!rc && (!v || v > UINT32_MAX))
+		rc = lb_error_set(err, LB_E_FORMAT, "\"recovery_release\" of image %s is out of bounds",
+				  image->name);
+	if (!rc)
+		image->recovery_release = (uint32_t)v;
+	return rc;
+}
+
 static int load_image(const cJSON *obj, struct description *d, const char *path,
 		      struct lb_error *err)
 {
-	static const char *const known[] = { "name", "target", "kind", "encoding", "file", NULL };
+	static const char *const known[] = { "name", "target", "kind", "encoding", "file",
+					   "recovery_release", NULL };
 	struct lb_image *image = &d->m.images[d->m.image_count];
 	char file[1024];
 	int rc;
@@ -168,6 +182,8 @@ static int load_image(const cJSON *obj, struct description *d, const char *path,
 	}
 	if (!rc)
 		rc = load_kinds(obj, image, err);
+	if (!rc && image->kind == LB_KIND_RECOVERY)
+		rc = load_recovery_release(obj, image, err);
 	if (!rc)
 		rc = text(obj, "file", file, sizeof(file), err);
 	if (rc)

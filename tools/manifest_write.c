@@ -23,6 +23,8 @@ static void add_image(cJSON *list, const struct lb_image *image)
 	cJSON_AddStringToObject(obj, "name", image->name);
 	cJSON_AddStringToObject(obj, "target", image->target);
 	cJSON_AddStringToObject(obj, "kind", lb_image_kind_name(image->kind));
+	if (image->kind == LB_KIND_RECOVERY)
+		cli_json_u64(obj, "recovery_release", image->recovery_release);
 	cli_json_u64(obj, "size", image->size_bytes);
 	cli_json_hex(obj, "sha256", image->sha256, LB_SHA256_BYTES);
 	cJSON_AddStringToObject(obj, "encoding", lb_encoding_name(image->encoding));

@@ -50,6 +50,7 @@
 	X(POWER, "power-lost", "the simulated power is off")                              \
 	X(DEV_KEY, "development-key", "a release build refuses development keys")         \
 	X(RETRIES, "retries-exhausted", "it failed as often as it may be tried")          \
+	X(SELF_UPDATE, "recovery-not-updated", "the new recovery did not start")          \
 	X(ROLLBACK, "channel-rollback", "the server offers an older list of releases than before")
 
 enum lb_error_code {

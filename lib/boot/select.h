@@ -42,7 +42,7 @@ void lb_boot_read(const struct lb_boot *boot, struct lb_boot_status *ret);
  * Each is one durable commit (see lb_env_commit()), and none when nothing
  * would change: repeated calls do not wear the medium. A lost environment is
  * made anew by set_recovery and set_main only, with nothing but our variables;
- * the other two leave it lost, because somebody has to decide what to boot.
+ * the others leave it lost, because somebody has to decide what to boot.
  * Return: 0, -LB_E_IO, -LB_E_TOO_BIG (no room beside foreign variables). May be
  * called again after a failure.
  */
@@ -52,6 +52,8 @@ int lb_boot_set_recovery(struct lb_boot *boot, struct lb_error *err) LB_MUST_CHE
 int lb_boot_set_main(struct lb_boot *boot, bool trial, struct lb_error *err) LB_MUST_CHECK;
 /* main is healthy: bootcount=0; @confirmed clears the trial too */
 int lb_boot_main_healthy(struct lb_boot *boot, bool confirmed, struct lb_error *err) LB_MUST_CHECK;
+/* recovery copy 'a' or 'b' is booted first, with a fresh counter */
+int lb_boot_set_copy(struct lb_boot *boot, char copy, struct lb_error *err) LB_MUST_CHECK;
 /* recovery runs: its counter is cleared */
 int lb_boot_recovery_alive(struct lb_boot *boot, struct lb_error *err) LB_MUST_CHECK;
 

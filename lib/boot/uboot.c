@@ -158,3 +158,16 @@ int lb_boot_recovery_alive(struct lb_boot *boot, struct lb_error *err)
 		return 0;
 	return commit(boot, vars, LB_ARRAY_LEN(vars), err);
 }
+
+int lb_boot_set_copy(struct lb_boot *boot, char copy, struct lb_error *err)
+{
+	const struct variable vars[] = {
+		{ LB_VAR_LIFEBOAT_SLOT,
+		  copy == 'b' ? LB_VAR_LIFEBOAT_SLOT_B : LB_VAR_LIFEBOAT_SLOT_A },
+		{ LB_VAR_LIFEBOAT_RTRIES, "0" },
+	};
+
+	if (boot->env.lost)
+		return 0;
+	return commit(boot, vars, LB_ARRAY_LEN(vars), err);
+}

@@ -27,7 +27,7 @@ static const char *const known_fields[] = {
 	"format",	"product",	   "hardware",	   "version",	  "release",
 	"min_release",	"created",	   "min_recovery", "critical",	  "images",
 	"images.name",	"images.target",   "images.kind",  "images.size", "images.sha256",
-	"images.index", "images.encoding", "images.payload",
+	"images.index", "images.encoding", "images.payload", "images.recovery_release",
 };
 
 const char *lb_image_kind_name(enum lb_image_kind kind)
@@ -253,6 +253,23 @@ static int parse_kinds(const cJSON *obj, const struct lb_manifest *m, struct lb_
 	return 0;
 }
 
+/* A recovery must say which one it is: it is never replaced by an older one. */
+static int parse_recovery(const cJSON *obj, struct lb_image *image, struct lb_error *err)
+{
+	uint64_t release;
+	int rc;
+
+	if (image->kind != LB_KIND_RECOVERY)
+		return 0;
+	rc = need_u64(obj, "recovery_release", &release, err);
+	if (!rc && (!release || release > UINT32_MAX))
+		rc = lb_error_set(err, LB_E_FORMAT, "\"recovery_release\" of image %s is out of bounds",
+				  image->name);
+	if (!rc)
+		image->recovery_release = (uint32_t)release;
+	return rc;
+}
+
 static int parse_image(const cJSON *obj, const struct lb_manifest *m, struct lb_image *image,
 		       struct lb_error *err)
 {
@@ -262,6 +279,8 @@ static int parse_image(const cJSON *obj, const struct lb_manifest *m, struct lb_
 		rc = need_name(obj, "target", image->target, err);
 	if (!rc)
 		rc = parse_kinds(obj, m, image, err);
+	if (!rc)
+		rc = parse_recovery(obj, image, err);
 	if (!rc)
 		rc = need_u64(obj, "size", &image->size_bytes, err);
 	if (!rc && !image->size_bytes)

@@ -34,6 +34,7 @@ struct lb_image {
 	char target[LB_NAME_MAX + 1]; /* slot */
 	enum lb_image_kind kind;
 	enum lb_encoding encoding;
+	uint32_t recovery_release; /* kind recovery: what it is; otherwise 0 */
 	uint64_t size_bytes;
 	uint8_t sha256[LB_SHA256_BYTES]; /* of the whole decoded image */
 	struct lb_member index, payload;

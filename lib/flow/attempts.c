@@ -203,9 +203,11 @@ static void start_install(struct lb_recovery *r, struct lb_job_order *job, struc
 		.dev = &r->dev,
 		.slots = &r->slots,
 		.keys = r->keys,
+		.fit_key = r->fit_key,
 		.device = &r->device,
 		.report = r->report,
 		.clock = r->clock,
+		.copy = r->copy,
 		.expected = any ? NULL : job->expected,
 		.failed_release = n < job->url_count ? job->failed_release : 0,
 		.budget_bytes = job->request.budget_bytes,
@@ -275,6 +277,12 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 		code = try_place(r, job, &in, n, candidates, &why);
 		if (!code) {
 			code = hand_over(r, job, &in, end, err);
+			break;
+		}
+		if (code == LB_INSTALL_REBOOT) {
+			lb_job_persist(r);
+			*end = LB_END_REBOOT;
+			code = 0;
 			break;
 		}
 		*end = LB_END_STOPPED;

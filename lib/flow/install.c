@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "bundle/fit.h"
+#include "flow/self_update.h"
 
 #define READBACK_ROUNDS 3
 /* the progress record is for people: some 32 of them per update are enough */
@@ -36,6 +37,7 @@ static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_b
 static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
 {
 	struct slot_sizes sizes = { { slot_size }, in->slots };
+	struct lb_device device = *in->device;
 	int r = lb_bundle_read_head(src, &in->head, err);
 
 	if (!r)
@@ -54,7 +56,8 @@ static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *
 	if (in->failed_release && in->manifest.release == in->failed_release)
 		return lb_error_set(err, LB_E_TRIAL, "the source holds release %llu, which failed here",
 				    (unsigned long long)in->manifest.release);
-	r = lb_policy_check(&in->manifest, in->device, &sizes.lookup, err);
+	device.recovery_release = lb_self_update_promise(in);
+	r = lb_policy_check(&in->manifest, &device, &sizes.lookup, err);
 	if (r)
 		return r;
 	lb_say(in->report, LB_LEVEL_INFO, "bundle-accepted",
@@ -68,7 +71,11 @@ static int open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX]
 {
 	for (uint32_t i = 0; i < in->manifest.image_count; i++) {
 		const char *name = in->manifest.images[i].target;
-		int r = in->slots->open(in->slots->ctx, name, true, &slots[i], err);
+		int r;
+
+		if (in->manifest.images[i].kind == LB_KIND_RECOVERY)
+			continue;
+		r = in->slots->open(in->slots->ctx, name, true, &slots[i], err);
 
 		if (r)
 			return r;
@@ -150,8 +157,7 @@ static int check_budget(struct lb_install *in, const struct lb_update_counters *
 			    (unsigned long long)in->budget_bytes);
 }
 
-/* Writes and reads back until the medium holds what was signed. */
-static int write_and_verify(struct lb_install *in, struct lb_update *u, struct lb_error *err)
+int lb_install_write(struct lb_install *in, struct lb_update *u, struct lb_error *err)
 {
 	uint32_t bad = 0;
 
@@ -170,7 +176,20 @@ static int write_and_verify(struct lb_install *in, struct lb_update *u, struct l
 			    bad, READBACK_ROUNDS + 1);
 }
 
-/* U-Boot would refuse a broken FIT: better to know before main is booted. */
+/* U-Boot would refuse it: better to know before it is booted. */
+int lb_install_check_fit(struct lb_install *in, struct lb_blk *blk, uint64_t size_bytes,
+			 struct lb_error *err)
+{
+	int r = in->fit_key ? lb_fit_check_signed(blk, size_bytes, in->fit_key, err)
+			    : lb_fit_check(blk, size_bytes, err);
+
+	if (r != -LB_E_SIGNATURE)
+		return r;
+	if (err)
+		err->code = LB_E_FIT;
+	return -LB_E_FIT;
+}
+
 static int check_fits(struct lb_install *in, struct lb_blk *const *slots, struct lb_error *err)
 {
 	for (uint32_t i = 0; i < in->manifest.image_count; i++) {
@@ -178,7 +197,7 @@ static int check_fits(struct lb_install *in, struct lb_blk *const *slots, struct
 
 		if (in->manifest.images[i].kind != LB_KIND_FIT)
 			continue;
-		r = lb_fit_check(slots[i], in->manifest.images[i].size_bytes, err);
+		r = lb_install_check_fit(in, slots[i], in->manifest.images[i].size_bytes, err);
 		if (r)
 			return r;
 	}
@@ -203,7 +222,7 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	if (!r)
 		r = check_budget(in, &u.counters, err);
 	if (!r)
-		r = write_and_verify(in, &u, err);
+		r = lb_install_write(in, &u, err);
 	if (!r)
 		r = check_fits(in, slots, err);
 	in->counters = u.counters;
@@ -226,6 +245,8 @@ int lb_install_run(struct lb_install *in, struct lb_source *source,
 	r = admit(in, &patient.source, err);
 	if (!r)
 		r = lb_bundle_layout(&in->manifest, in->head.end_offset, &layout, err);
+	if (!r)
+		r = lb_self_update(in, &layout, err);
 	if (!r)
 		r = open_slots(in, slots, err);
 	if (!r) {

@@ -20,16 +20,21 @@ struct lb_slots {
 		    struct lb_error *err);
 };
 
+/* lb_install_run(): the flag says recovery, and the other copy comes next */
+#define LB_INSTALL_REBOOT 1
+
 struct lb_install {
 	/* what the caller sets; all borrowed */
 	struct lb_device_state *dev;
 	const struct lb_slots *slots;
 	const struct lb_keyring *keys;
 	const struct lb_device *device;
+	mbedtls_pk_context *fit_key; /* the bootloader's; NULL: signatures of FITs are left to it */
 	const struct lb_reporter *report;
 	struct lb_clock *clock;
 	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
 	uint64_t failed_release;   /* failed its trial: not again from here; 0 none */
+	char copy;		   /* 'a' or 'b': the recovery copy that runs; 0 not known */
 	uint64_t budget_bytes;	   /* most to fetch; 0 none; looked at before the first write only */
 
 	/* what it finds out */
@@ -54,11 +59,19 @@ struct lb_install {
  * plan, budget; then the state record, the writes and the read-back, which
  * repeats bad chunks at most 3 times. Calls lb_handover_begin_writing(), but not
  * lb_handover_finish().
- * Return: 0: every image was read back from the medium and matched. Otherwise
+ * Return: 0: every image was read back from the medium and matched.
+ * LB_INSTALL_REBOOT: a newer recovery was written; it goes on with the rest. Otherwise
  * any code; @in->writing tells whether main is still untouched.
  */
 int lb_install_run(struct lb_install *in, struct lb_source *source,
 		   const struct lb_patience *how, struct lb_error *err) LB_MUST_CHECK;
+
+/* Writes and reads back a planned update until the medium holds what was signed; at most 4 rounds. */
+int lb_install_write(struct lb_install *in, struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
+
+/* Would the bootloader take the FIT in @blk? 0, -LB_E_FIT with a sentence, -LB_E_IO, -LB_E_NOMEM. */
+int lb_install_check_fit(struct lb_install *in, struct lb_blk *blk, uint64_t size_bytes,
+			 struct lb_error *err) LB_MUST_CHECK;
 
 /* Frees what lb_install_run() left in @in: call before another run and at the end. */
 void lb_install_free(struct lb_install *in);

@@ -26,6 +26,8 @@ static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 	for (uint32_t i = 0; i < m.image_count; i++) {
 		struct lb_blk *blk;
 
+		if (m.images[i].kind == LB_KIND_RECOVERY)
+			continue; /* recovery looks after itself */
 		code = r->slots.open(r->slots.ctx, m.images[i].target, false, &blk, err);
 		if (code)
 			return code;
@@ -199,7 +201,8 @@ int lb_recovery_run(struct lb_recovery *r, enum lb_recovery_end *ret_end, struct
 		return lb_error_set(err, LB_E_NOMEM, "no memory for a job");
 	code = load_job(r, &s, job, err);
 	if (!code)
-		code = lb_boot_recovery_alive(r->dev.boot, err);
+		code = r->copy ? lb_boot_set_copy(r->dev.boot, r->copy, err)
+			       : lb_boot_recovery_alive(r->dev.boot, err);
 	if (code)
 		goto out;
 	lb_say(r->report, LB_LEVEL_INFO, "start", "reason %s, state %s%s: %s",

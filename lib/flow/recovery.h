@@ -35,10 +35,12 @@ struct lb_recovery {
 	struct lb_sources sources;
 	struct lb_clock *clock;
 	const struct lb_keyring *keys;
+	mbedtls_pk_context *fit_key; /* NULL: FITs are checked without their signature */
 	struct lb_device device;     /* floor_release is raised from the log */
 	const struct lb_reporter *report;
 	struct lb_recovery_limits limits;
 	enum lb_reason reason;	     /* from the bootloader */
+	char copy;		     /* 'a' or 'b': the copy that runs; 0 not known */
 	bool state_lost;	     /* the log had to be made anew */
 	int64_t time_floor_s;	     /* build time; raised from the log */
 	bool (*stop)(void *ctx);     /* asked while waiting; may be NULL */
@@ -48,6 +50,7 @@ struct lb_recovery {
 enum lb_recovery_end {
 	LB_END_BOOT_MAIN,     /* the flag says main: it was written or found whole */
 	LB_END_RETURNED,      /* the flag says main: it is as it was */
+	LB_END_REBOOT,	      /* the flag says recovery: a newer one goes on */
 	LB_END_STOPPED,	      /* stop() said so */
 };
 

@@ -199,6 +199,34 @@ int lb_progress_save(struct lb_log *log, const struct lb_progress *p, struct lb_
 	return lb_record_save(log, LB_REC_PROGRESS, &out, err);
 }
 
+int lb_self_update_load(struct lb_log *log, struct lb_self_update *ret, struct lb_error *err)
+{
+	struct lb_self_update v = { 0 };
+	struct lb_record_reader in = { .err = err };
+	cJSON *root;
+	int r = lb_record_load(log, LB_REC_SELF_UPDATE, "self-update", &root, err);
+
+	if (r)
+		return r;
+	in.obj = root;
+	lb_record_read_digest(&in, "image", v.image);
+	lb_record_read_u32(&in, "tries", &v.tries);
+	cJSON_Delete(root);
+	if (!in.failed)
+		*ret = v;
+	return in.failed;
+}
+
+int lb_self_update_save(struct lb_log *log, const struct lb_self_update *v, struct lb_error *err)
+{
+	struct lb_record_writer out;
+
+	lb_record_begin(&out);
+	lb_record_add_digest(&out, "image", v->image);
+	lb_record_add_u64(&out, "tries", v->tries);
+	return lb_record_save(log, LB_REC_SELF_UPDATE, &out, err);
+}
+
 int lb_result_load(struct lb_log *log, struct lb_result *ret, struct lb_error *err)
 {
 	struct lb_result v = { 0 };

@@ -70,6 +70,12 @@ struct lb_result {
 	int64_t time_s;
 };
 
+/* The other recovery copy was written with this image, and booted so often on trial. */
+struct lb_self_update {
+	uint8_t image[LB_SHA256_BYTES];
+	uint32_t tries;
+};
+
 /* A release as a remedy: what it was and where it can be had. */
 struct lb_release {
 	uint64_t release;
@@ -113,6 +119,10 @@ int lb_network_load(struct lb_log *log, struct lb_network *ret,
 		    struct lb_error *err) LB_MUST_CHECK;
 int lb_network_save(struct lb_log *log, const struct lb_network *n,
 		    struct lb_error *err) LB_MUST_CHECK;
+int lb_self_update_load(struct lb_log *log, struct lb_self_update *ret,
+			struct lb_error *err) LB_MUST_CHECK;
+int lb_self_update_save(struct lb_log *log, const struct lb_self_update *v,
+			struct lb_error *err) LB_MUST_CHECK;
 /* @type: LB_REC_INSTALLED, LB_REC_CONFIRMED or LB_REC_PREVIOUS */
 int lb_release_load(struct lb_log *log, uint16_t type, struct lb_release *ret,
 		    struct lb_error *err) LB_MUST_CHECK;

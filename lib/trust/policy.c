@@ -86,7 +86,7 @@ int lb_policy_check(const struct lb_manifest *m, const struct lb_device *dev,
 			rc = lb_error_set(err, LB_E_UNSUPPORTED,
 					  "image %s is of kind %s, which cannot be written here",
 					  image->name, lb_image_kind_name(image->kind));
-		else if (slots)
+		else if (slots && image->kind != LB_KIND_RECOVERY) /* goes to a copy, not to a slot */
 			rc = check_slot(image, slots, err);
 	}
 	return rc;

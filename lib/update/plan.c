@@ -9,14 +9,20 @@
 
 #define CHUNK_BUF_MIN (64u * LB_KIB)
 
+/* Image @n of the manifest becomes the next one of the update. */
 static int load_image(struct lb_update *u, const struct lb_manifest *m,
-		      const struct lb_bundle_layout *layout, uint32_t n, struct lb_error *err)
+		      const struct lb_bundle_layout *layout, uint32_t n, struct lb_blk *slot,
+		      struct lb_error *err)
 {
-	struct lb_update_image *im = &u->images[n];
+	struct lb_update_image *im = &u->images[u->image_count++];
 	struct lb_chunk_cursor at = { 0 };
 	struct lb_chunk c;
 	uint32_t count;
-	int r = lb_bundle_read_index(u->src, m, layout, n, &im->index, err);
+	int r;
+
+	im->image = &m->images[n];
+	im->blk = slot;
+	r = lb_bundle_read_index(u->src, m, layout, n, &im->index, err);
 
 	if (r)
 		return r;
@@ -64,13 +70,8 @@ int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
 	u->src = src;
 	u->clock = clock;
 	u->obs = obs;
-	u->image_count = m->image_count;
 	for (uint32_t i = 0; i < m->image_count; i++) {
-		u->images[i].image = &m->images[i];
-		u->images[i].blk = slots[i];
-	}
-	for (uint32_t i = 0; i < m->image_count; i++) {
-		int r = load_image(u, m, layout, i, err);
+		int r = slots[i] ? load_image(u, m, layout, i, slots[i], err) : 0;
 
 		if (r)
 			return r;

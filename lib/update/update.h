@@ -83,7 +83,7 @@ struct lb_update {
 /**
  * lb_update_load() - read and check the indexes, allocate the buffers
  * @u: any content; initialised here, and to be freed even after a failure
- * @slots: one open slot per image, in the manifest's order; borrowed
+ * @slots: one open slot per image, in the manifest's order; borrowed; NULL leaves an image out
  *
  * Memory: the indexes, a bit and 1/16 cursor a chunk, one decoded and one stored
  * chunk; nothing grows with the image beyond the index.

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Recovery updates itself: a bundle may carry a newer recovery. There are two
+ * copies, and the one that runs lies in RAM, so the rule is short:
+ *
+ *   newer than the one that runs   -> write the OTHER copy, read it back, note the
+ *                                     try, select it, reboot; it goes on with the rest
+ *   the one that runs              -> the other copy is the older one: refresh it
+ *   older                          -> left alone
+ *
+ * A copy that does not start is given up by U-Boot after 3 boots; the one that
+ * runs then finds its note and after LB_SELF_UPDATE_TRIES goes on without it.
+ * At any cut the copy that runs now is whole and bootable.
+ */
+#ifndef LB_FLOW_SELF_UPDATE_H
+#define LB_FLOW_SELF_UPDATE_H
+
+#include "flow/install.h"
+
+#define LB_SELF_UPDATE_TRIES 2
+
+/* The recovery release that this bundle can count on: that of the recovery it
+ * carries, unless that was tried and did not start. */
+uint32_t lb_self_update_promise(struct lb_install *in);
+
+/**
+ * lb_self_update() - bring the recovery copies to what the bundle carries
+ *
+ * Main stays untouched. Return: 0: nothing (more) to do; LB_INSTALL_REBOOT; or a
+ * failure: -LB_E_FIT, -LB_E_NO_SLOT, -LB_E_TOO_BIG, -LB_E_IO, what the source returned.
+ */
+int lb_self_update(struct lb_install *in, const struct lb_bundle_layout *layout,
+		   struct lb_error *err) LB_MUST_CHECK;
+
+#endif
