@@ -11,4 +11,4 @@ agent-test: $(B)/asan/bin/lifeboat-agent $(B)/host/bin/lifeboat-agent \
 	@mkdir -p $(AGENT_TEST)
 	@echo "  TEST    agent"
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
-		--basetemp=$(AGENT_TEST)/tmp $(AGENT_TEST_JOBS) $(if $(T),-k '$(T)') tests/agent
+		--basetemp=$(AGENT_TEST)/tmp $(AGENT_TEST_JOBS) $(if $(filter command,$(origin T)),-k '$(T)') tests/agent
