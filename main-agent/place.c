@@ -58,8 +58,9 @@ static int take_file(const struct agent *a, const char *name, struct agent_place
 	int len;
 
 	if (!*a->set.handover_dir)
-		return lb_error_set(err, LB_E_INVALID, "a file can be installed only when agent.handover_dir "
-				    "and agent.recovery_dir tell where recovery finds it");
+		return lb_error_set(err, LB_E_INVALID,
+				    "a file can be installed only when agent.handover_dir and "
+				    "agent.recovery_dir tell where recovery finds it");
 	if (!realpath(name, path))
 		return lb_error_set(err, LB_E_NOT_FOUND, "%.150s: %s", name, strerror(errno));
 	if (!realpath(a->set.handover_dir, dir))

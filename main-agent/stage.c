@@ -11,11 +11,13 @@
 
 static int check_state(const struct agent_device *d, struct lb_error *err)
 {
+	bool trial = d->state.name == LB_STATE_TRIAL;
+
 	if (lb_machine_next(d->state.name, LB_EV_STAGED) >= 0)
 		return 0;
 	return lb_error_set(err, LB_E_BUSY, "nothing can be installed in state \"%s\"%s",
 			    lb_state_text(d->state.name),
-			    d->state.name == LB_STATE_TRIAL ? ": the running release is not confirmed yet" : "");
+			    trial ? ": the running release is not confirmed yet" : "");
 }
 
 static int check_first(const struct agent *a, const struct agent_device *d,
