@@ -110,6 +110,11 @@ static struct world dead = {
 	SMALL, .final_release = 1, .manners = { .dead = true },
 };
 
+/* In the middle of the payload it falls silent for an hour: no reason to give up any more. */
+static struct world silent = {
+	SMALL, .final_release = 2, .manners = { .silent_from = 20000, .silent_ms = 3600000 },
+};
+
 static struct world worn = {
 	SMALL, .final_release = 2, .worn_at = 10000,
 };
@@ -455,6 +460,7 @@ SCENARIO(sick, 0)
 SCENARIO(interrupted, 0)
 SCENARIO(piped, 0)
 SCENARIO(dead, 0)
+SCENARIO(silent, 0)
 SCENARIO(worn, 0)
 SCENARIO(large, repeated_too_much(s, &large, moment))
 
@@ -464,6 +470,7 @@ const struct sim_scenario device_scenarios[] = {
 	{ "device-interrupted", setup_interrupted, run_interrupted, check_interrupted, 1, 0, true },
 	{ "device-pipe", setup_piped, run_piped, check_piped, 1, 0, true },
 	{ "device-dead-server", setup_dead, run_dead, check_dead, 2, 3, true },
+	{ "device-silent-server", setup_silent, run_silent, check_silent, 1, 0, true },
 	{ "device-worn", setup_worn, run_worn, check_worn, 1, 0, true },
 	{ "device-bound", setup_large, run_large, check_large, 1, 0, true },
 	{ 0 },

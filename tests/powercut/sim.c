@@ -224,6 +224,14 @@ static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struc
 	return 0;
 }
 
+static bool answers(const struct sim_source *src)
+{
+	const struct sim_source_manners *m = &src->manners;
+
+	return !m->dead && !(m->silent_ms && src->sim->payload_read >= m->silent_from &&
+			     src->sim->now_ms < m->silent_ms);
+}
+
 static ptrdiff_t source_read(struct lb_source *b, void *buf, size_t len, struct lb_error *err)
 {
 	struct sim_source *src = (struct sim_source *)b;
@@ -231,7 +239,7 @@ static ptrdiff_t source_read(struct lb_source *b, void *buf, size_t len, struct 
 
 	if (src->sim->off)
 		return lb_error_set(err, LB_E_POWER, "the power is off");
-	if (src->manners.dead || !room)
+	if (!answers(src) || !room)
 		return lb_error_set(err, LB_E_AGAIN, "the connection was lost");
 	if (src->pos >= src->len)
 		return 0;

@@ -93,6 +93,8 @@ struct sim_source_manners {
 	uint64_t lose_every;	 /* the connection is lost after so many bytes; 0: never */
 	bool sequential;	 /* never goes back, as a pipe */
 	bool dead;		 /* never answers */
+	uint64_t silent_from;	 /* payload bytes, over all power cycles: then it is silent ... */
+	uint64_t silent_ms;	 /* ... until so long after power-on */
 };
 
 /* Reads @bytes (borrowed) from memory; free with lb_source_close(). */
