@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""hasty.py RECOVERY.json - shortens the times of a recovery's settings, for tests."""
+"""hasty.py RECOVERY.json - shorter times and one more slot, for tests."""
 import json
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as file:
     settings = json.load(file)
 settings["recovery"] |= {"give_up_s": 8, "retry_min_ms": 200, "retry_max_s": 1, "url_s": 4}
+settings["slots"]["stick"] = "/dev/sda"
 with open(sys.argv[1], "w", encoding="utf-8") as file:
     json.dump(settings, file, indent=1)

@@ -35,11 +35,28 @@ def put_on_data(card, path, text):
         raise AssertionError(f"debugfs: {done.stderr}")
 
 
-def set_agent(card, channel, **changes):
-    """The device's own agent settings: those of the image with these changed."""
-    settings = json.loads(Path(AGENT_SETTINGS).read_text(encoding="utf-8"))
-    settings["agent"] |= QUICK_AGENT | {"channel": channel} | changes
+def get_from_data(card, path):
+    """Text of a file on the data partition, "" if there is none. The board must be off."""
+    start = card.partitions["data"][0]
+    return subprocess.run(["debugfs", "-R", f"cat {path}", f"{card.path}?offset={start}"],
+                          capture_output=True, text=True, check=True).stdout
+
+
+def agent_settings(card):
+    """The agent's settings as the device has them: its own or those of the image."""
+    own = get_from_data(card, "etc/agent.json")
+    return json.loads(own or Path(AGENT_SETTINGS).read_text(encoding="utf-8"))
+
+
+def put_agent_settings(card, settings):
     put_on_data(card, "etc/agent.json", json.dumps(settings, indent=1) + "\n")
+
+
+def set_agent(card, channel, **changes):
+    """An impatient agent that asks @channel; @changes of its section."""
+    settings = agent_settings(card)
+    settings["agent"] |= QUICK_AGENT | {"channel": channel} | changes
+    put_agent_settings(card, settings)
 
 
 def read_records(card):
@@ -61,7 +78,7 @@ def is_confirmed(card, release):
     """Records and boot environment agree that main is @release and healthy."""
     env = card.env() or {}
     state = read_record(card, records.STATE) or {}
-    return (state.get("state") == "confirmed" and state.get("release") == release
+    return (state.get("state") == "confirmed" and state.get("release", 0) == release
             and (env.get("lifeboat_boot"), env.get("bootcount"), env.get("upgrade_available"))
             == ("main", "0", "0"))
 
@@ -110,11 +127,13 @@ def stage(card, *urls, release=0, **request):
 
 def agent(board, command, timeout=30, may_fail=False):
     """Runs lifeboat-agent COMMAND --json on the board's console; returns its object."""
-    text = board.run(f"lifeboat-agent {command} --quiet --json 2>/dev/null"
-                     + (" || true" if may_fail else ""), timeout)
-    # the console is shared: take the object out of what others printed around it
-    start, end = text.index("{"), text.rindex("}")
-    return json.loads(text[start:end + 1])
+    # the console is shared: one write of one line cannot be broken up by others
+    text = board.run(f"lifeboat-agent {command} --quiet --json 2>/dev/null | tr -d '\\n\\t' "
+                     ">/run/answer; read -r x </run/answer; echo; echo \"answer $x\"", timeout)
+    line = next(item for item in text.splitlines() if item.startswith("answer "))
+    answer = json.loads(line[len("answer "):])
+    assert answer["ok"] or may_fail, answer
+    return answer
 
 
 class Field:
