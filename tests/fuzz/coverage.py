@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Line coverage by gcov, from programs of the variant "cov".
+
+usage: coverage.py BUILD fuzz    each parser's files by its corpus alone; fails below 95 %
+       coverage.py BUILD all     lib/ by unit tests, powercut and all corpora together
+       coverage.py BUILD lines FILE    the lines that the last run left out
+"""
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+GOAL_PARSER = 95.0
+GOAL_LIB = 90.0
+
+PARSERS = {
+    "channel": ["lib/bundle/channel.c", "lib/trust/channel.c"],
+    "chunk": ["lib/bundle/chunk.c"],
+    "config": ["lib/linux/config.c"],
+    "env": ["lib/boot/env.c", "lib/boot/uboot.c"],
+    "fit": ["lib/bundle/fit.c", "lib/bundle/fit_sign.c"],
+    "head": ["lib/bundle/head.c"],
+    "headers": ["lib/linux/http_headers.c"],
+    "index": ["lib/bundle/index.c", "lib/bundle/bundle.c"],
+    "json": ["lib/base/json.c"],
+    "keyring": ["lib/trust/keyring.c"],
+    "log": ["lib/state/log.c", "lib/state/log_format.c"],
+    "manifest": ["lib/bundle/manifest.c"],
+    "records": ["lib/state/records.c", "lib/state/record_json.c", "lib/state/release.c"],
+    "tar": ["lib/bundle/tar.c"],
+    "url": ["lib/bundle/url.c", "lib/linux/http_url.c"],
+}
+
+
+def forget(build):
+    for counts in Path(build, "cov/obj").rglob("*.gcda"):
+        counts.unlink()
+
+
+def run(build, program, *args):
+    log = Path(build, "cov", program + ".log")
+    with open(log, "w") as out:
+        if subprocess.run([f"{build}/cov/bin/{program}", *args], stdout=out,
+                          stderr=subprocess.STDOUT).returncode:
+            sys.exit(f"coverage: {program} failed, see {log}")
+
+
+def lines(build):
+    """{file: {line: times}} of lib/*/*.c; a file that no program linked counts as not run"""
+    notes = sorted(Path(build, "cov/obj/lib").rglob("*.gcno"))
+    found = {}
+    with tempfile.TemporaryDirectory() as work:
+        top = os.getcwd()
+        subprocess.run(["gcov", "--json-format", "--preserve-paths",
+                        *[str(Path(top, n)) for n in notes]],
+                       cwd=work, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for result in Path(work).glob("*.gcov.json.gz"):
+            for file in json.loads(gzip.decompress(result.read_bytes()))["files"]:
+                name = os.path.relpath(os.path.join(top, file["file"]), top)
+                if not name.startswith("lib/") or not name.endswith(".c"):
+                    continue
+                count = found.setdefault(name, {})
+                for line in file["lines"]:
+                    number = line["line_number"]
+                    count[number] = count.get(number, 0) + line["count"]
+    return found
+
+
+def share(count):
+    return 100.0 * sum(1 for n in count.values() if n) / len(count) if count else 100.0
+
+
+def missed(count):
+    return " ".join(str(n) for n in sorted(count) if not count[n])
+
+
+def fuzz(build):
+    bad = 0
+    for name, files in PARSERS.items():
+        forget(build)
+        run(build, "fuzz_" + name, f"tests/fuzz/corpus/{name}")
+        found = lines(build)
+        for file in files:
+            percent = share(found[file])
+            print(f"{name:10} {file:28} {percent:5.1f} % of {len(found[file])} lines"
+                  f"   not run: {missed(found[file]) or 'none'}")
+            bad += percent < GOAL_PARSER
+    if bad:
+        print(f"fuzz-coverage: {bad} files are below {GOAL_PARSER} %", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def everything(build, unit):
+    forget(build)
+    for test in unit:
+        run(build, test)
+    run(build, "powercut", "--quick")
+    for name in PARSERS:
+        run(build, "fuzz_" + name, f"tests/fuzz/corpus/{name}")
+    found, total, hit = lines(build), 0, 0
+    for file, count in sorted(found.items()):
+        print(f"{share(count):5.1f} %  {len(count):4}  {file}")
+        total += len(count)
+        hit += sum(1 for n in count.values() if n)
+    print(f"{100.0 * hit / total:5.1f} %  {total:4}  lib/ (goal {GOAL_LIB:.0f} %)")
+    return 0
+
+
+def main():
+    build, what, *rest = sys.argv[1:]
+    if what == "fuzz":
+        return fuzz(build)
+    if what == "lines":
+        print(missed(lines(build)[rest[0]]))
+        return 0
+    return everything(build, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
