@@ -307,7 +307,7 @@ static bool tried_in_vain(struct device *dev)
 
 static int stage_release_2(struct device *dev)
 {
-	struct lb_request q = { .urls = { "sim:2" }, .url_count = 1, .release = 2,
+	struct lb_request q = { .urls = { "sim:2", "sim:2, a mirror" }, .url_count = 2, .release = 2,
 				.header = "Authorization: Bearer sesame" };
 
 	return lb_handover_stage(&dev->d, &q, NULL, NULL);
