@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import random
-import re
 import signal
 import struct
 import subprocess
@@ -26,6 +25,11 @@ BOOT_LIMIT = 3
 
 STATE, REQUEST, PROGRESS, RESULT, CONFIRMED, PREVIOUS = 1, 2, 3, 4, 5, 6
 FLOOR, CLOCK, NETWORK, LOG, INSTALLED = 7, 8, 9, 10, 11
+
+
+def garbage(size, seed=0):
+    """Bytes that mean nothing, the same ones each time."""
+    return random.Random(seed).randbytes(size)
 
 
 # ---- environment -----------------------------------------------------------
@@ -315,14 +319,15 @@ class Device:
             return "main" if int(env.get("bootcount", "0"), 16) < BOOT_LIMIT else "boot-limit"
         return {"recovery": "requested", "manual": "manual"}.get(flag, "flag-lost")
 
-    def start(self, *args, reason=None, program=None):
-        """lifeboat-recovery as init would start it; the reason is on the command line."""
+    def start(self, *args, reason=None, copy=None):
+        """lifeboat-recovery as init would start it; reason and copy on the command line."""
         self.save_config()
         why = reason or self.power_on()
         self.cmdline.write_text("console=ttyAMA0 quiet"
+                                + (f" lifeboat.copy={copy}" if copy else "")
                                 + (f" lifeboat.reason={why}" if why != "main" else "") + "\n")
         process = subprocess.Popen(
-            [program or self.program, "--config", self.config, "--events", *args],
+            [self.program, "--config", self.config, "--events", *args],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS":
                  "print_stacktrace=1"})
@@ -334,7 +339,3 @@ class Device:
         """Start and wait: (exit status, Run)."""
         run = self.start(*args, **how)
         return run.wait(timeout), run
-
-    def peak_memory_kib(self, run):
-        text = next(e["text"] for e in run.events if e.get("code") == "memory")
-        return int(re.search(r"(\d+) KiB", text).group(1))

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Why recovery was started, and what it makes of it: docs/DESIGN.md, "State machine"."""
 
-import random
-import re
 import subprocess
 import time
 
 import pytest
 
 import bundles
-from device import (CONFIRMED, ENV_BYTES, INSTALLED, MIB, STATE, STATE_BYTES, log_encode,
-                    release_record)
+from device import (CONFIRMED, ENV_BYTES, INSTALLED, MIB, STATE, STATE_BYTES, garbage,
+                    log_encode, release_record)
 
+from fit import make_fit
 from test_install import check_installed
 from test_network import is_writing, scripted
 
@@ -52,10 +51,6 @@ def on_trial(on_release_1, serving):
     """... and has release 2 on trial."""
     install(on_release_1, serving[2])
     return on_release_1
-
-
-def garbage(size, seed=0):
-    return random.Random(seed).randbytes(size)
 
 
 # ---- a release that never confirms ---------------------------------------------
@@ -149,33 +144,6 @@ def test_main_invalid_in_confirmed_fetches_the_same_release_again(on_release_1, 
 
 
 # ---- a boot image that the bootloader would refuse --------------------------------
-
-
-def make_fit(folder, signed, seed):
-    """A FIT by mkimage: kernel data that nobody runs, signed with a key made here."""
-    folder.mkdir()
-    (folder / "kernel").write_bytes(garbage(300_000, seed))
-    (folder / "main.its").write_text(FIT_SOURCE if signed else
-                                     re.sub(r"signature \{.*?\};", "", FIT_SOURCE, flags=re.S))
-    subprocess.run(["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-batch",
-                    "-subj", "/CN=bench", "-keyout", "bench.key", "-out", "bench.crt"],
-                   cwd=folder, check=True, capture_output=True)
-    subprocess.run(["mkimage", "-f", "main.its", "-E", "-k", ".", "main.itb"], cwd=folder,
-                   check=True, capture_output=True)
-    return (folder / "main.itb").read_bytes()
-
-
-FIT_SOURCE = """/dts-v1/;
-/ {
-	description = "bench"; #address-cells = <1>;
-	images { kernel { description = "k"; data = /incbin/("kernel"); type = "kernel";
-		arch = "arm64"; os = "linux"; compression = "none"; load = <0x40200000>;
-		entry = <0x40200000>; hash-1 { algo = "sha256"; }; }; };
-	configurations { default = "conf"; conf { kernel = "kernel";
-		signature { algo = "sha256,rsa2048"; key-name-hint = "bench";
-			sign-images = "kernel"; }; }; };
-};
-"""
 
 
 def test_signed_fit_is_installed(device, bundle_file, tmp_path, keys):
