@@ -35,7 +35,7 @@ $(IMG)/board.dtb: images/dtb.sh
 
 # U-Boot's control tree: the board's tree with the only key it accepts.
 $(IMG)/u-boot.bin: $(UBOOT)/mkimage $(IMG)/board.dtb $(B)/keys.checked
-	$(Q)cp $(IMG)/board.dtb $@.dtb
+	$(Q)dtc -q -I dtb -O dtb -p 2048 -o $@.dtb $(IMG)/board.dtb
 	$(Q)$(UBOOT)/fdt_add_pubkey -a sha256,rsa$$(openssl x509 -noout -text \
 		-in $(FIT_KEY_DIR)/$(FIT_KEY_NAME).crt | sed -n 's/.*Key: (\([0-9]*\) bit).*/\1/p') \
 		-k $(FIT_KEY_DIR) -n $(FIT_KEY_NAME) -r conf $@.dtb >/dev/null
