@@ -28,7 +28,7 @@ done
 
 # no build time in the image
 export SOURCE_DATE_EPOCH=1
-mkimage=$(realpath "$MKIMAGE")
+tool=$(realpath "$MKIMAGE")
 keys=$(realpath "$FIT_KEY_DIR")
 if [ -z "${FIT_UNSIGNED:-}" ]; then
 	set -- -k "$keys" -r
@@ -36,7 +36,7 @@ else
 	set --
 	sed -i '/signature {/,/};/d' "$work/image.its"
 fi
-if ! (cd "$work" && "$mkimage" -f image.its -E -p 0x1000 "$@" image.itb) >"$work/log" 2>&1; then
+if ! (cd "$work" && "$tool" -f image.its -E -p 0x1000 "$@" image.itb) >"$work/log" 2>&1; then
 	cat "$work/log" >&2
 	exit 1
 fi
