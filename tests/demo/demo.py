@@ -118,8 +118,8 @@ class Demo:
             seen = float(self.wait(r"  write +\S+ +(\d+) %", 60, "recovery does not go on",
                                    never="main OS release").group(1))
         self.board.cut_power()
-        self.story.step(f"The power is cut: QEMU is killed at {seen:.0f} %. The card now holds "
-                        "half of one release and half of the other.", "without power")
+        self.story.step(f"The power is cut: QEMU is killed at {seen:.0f} %. Half of what differs "
+                        "is written: the card holds neither release.", "without power")
         time.sleep(0.5)     # the server notices that nobody reads
         flag = (self.card.env() or {}).get("lifeboat_boot")
         self.story.say(f"On the card: boot flag \"{flag}\", state \"{lbfield.state_name(self.card)}\".")
@@ -134,6 +134,7 @@ class Demo:
         self.note_plan()
         self.wait(r"peak of memory: (\d+) KiB", 120, "recovery did not finish",
                   never="main OS release")
+        self.wait("Lifeboat recovery: ended with status 0", 30, "recovery did not end well")
         self.memory_kib = int(re.search(r"peak of memory: (\d+) KiB", self.board.output).group(1))
 
     def trial(self):
