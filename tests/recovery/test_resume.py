@@ -8,6 +8,7 @@ of payload on the network, with a real server, real files and the real program.
 """
 
 import json
+import os
 import random
 import signal
 import time
@@ -20,6 +21,8 @@ from device import MIB, PROGRESS, STATE
 from test_install import check_installed
 
 KILLS = 15
+ROUNDS = 10
+SEEDS = [int(s) for s in os.environ.get("LB_SEEDS", "1").split()]
 FLUSH = MIB  # docs/DESIGN.md: data is flushed at 1 MiB or after 1 s
 
 
@@ -49,7 +52,7 @@ def is_planned(run):
     return run.planned() is not None
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_sigkill_without_loss_of_writes_repeats_at_most_1_mib_and_a_chunk(
         large_device, make_server, large_packed, large_images, seed):
     device, server = large_device, make_server()
@@ -96,6 +99,37 @@ def test_sigkill_without_loss_of_writes_repeats_at_most_1_mib_and_a_chunk(
     assert result["code"] == "ok"
     assert killed_writing >= KILLS // 2, "most kills must hit the writing"
     assert killed_writing <= result["power_cycles"] <= KILLS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_main_is_started_only_when_whole_whenever_recovery_is_killed(device, packed, images, seed):
+    """Kills at any moment from start to exit, updates from release to release."""
+    r, killed = random.Random(seed), 0
+    around = device.guarded(images[1])  # all releases' images have the same sizes
+    for n in range(ROUNDS):
+        release = n % 3 + 1
+        device.put_records(STATE={"state": "confirmed"})
+        device.put_env(lifeboat_boot="main", upgrade_available="0")
+        args = ["--install", str(packed[release])]
+        while True:
+            before = device.main_digest()
+            run = device.start(*args)
+            time.sleep(r.uniform(0.0, 0.25))
+            if run.running():
+                killed += 1
+            run.kill()
+            if device.power_on() != "main":
+                args = []  # the request, or what was begun, is on record
+            elif device.state() == "trial":
+                assert device.holds(images[release]), f"seed {seed}, round {n}"
+                break
+            else:  # killed before it was staged
+                assert device.main_digest() == before, f"seed {seed}, round {n}"
+                assert device.state() in ("confirmed", "requested")
+                if device.state() == "requested":
+                    device.put_records(STATE={"state": "confirmed"})  # the agent withdraws it
+    assert device.guarded(images[1]) == around
+    assert killed > ROUNDS // 2
 
 
 def until(step):
