@@ -6,9 +6,17 @@
 
 #include "bundle/channel.h"
 
+/* With a server's name: what follows three slashes is a path to some readers, a server to others. */
+static bool names_server(const char *url, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	return !strncmp(url, scheme, len) && url[len] && !strchr("/?#", url[len]);
+}
+
 static bool absolute(const char *url)
 {
-	return !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7) ||
+	return names_server(url, "https://") || names_server(url, "http://") ||
 	       !strncmp(url, "file:///", 8);
 }
 

@@ -60,3 +60,10 @@ fuzz-corpus: $(FUZZ_CHOSEN:%=$(B)/fuzz/bin/fuzz_%)
 .PHONY: fuzz-coverage
 fuzz-coverage: $(FUZZ_NAMES:%=$(B)/cov/bin/fuzz_%)
 	$(Q)$(PYTHON) tests/fuzz/coverage.py $(B) fuzz
+
+$(call program,flip,tests/fuzz/flip.c tests/fuzz/alloc.c,asan cov,$(FUZZ_WRAP))
+
+## flip-test     a bundle with every byte changed and every length, installed in memory
+.PHONY: flip-test
+flip-test: $(B)/asan/bin/flip
+	$(Q)ASAN_OPTIONS=detect_leaks=1 $(B)/asan/bin/flip

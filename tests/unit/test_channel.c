@@ -133,6 +133,9 @@ static void urls_resolve(void **state)
 		const char *base, *ref, *want; /* NULL: refused */
 	} cases[] = {
 		{ "https://u.example/s/channel.lbc", "a.lbu", "https://u.example/s/a.lbu" },
+		{ "https:///u.example/channel.lbc", "a:b", NULL }, /* to some readers a server */
+		{ "https://u.example/s/channel.lbc", "http:///a.lbu", NULL },
+		{ "https://", "a.lbu", NULL },
 		{ "https://u.example/s/channel.lbc", "b/a.lbu", "https://u.example/s/b/a.lbu" },
 		{ "https://u.example/s/channel.lbc", "/a.lbu", "https://u.example/a.lbu" },
 		{ "https://u.example:8443/channel.lbc?t=a/b", "a.lbu", "https://u.example:8443/a.lbu" },
