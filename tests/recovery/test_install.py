@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A good update, from every kind of source."""
 
+import subprocess
+
 import pytest
 
+import bundles
+from conftest import image
 from device import CONFIRMED, INSTALLED, LOG, MIB, REQUEST, STATE
 
 
@@ -68,7 +72,6 @@ def test_asks_a_server_only_for_what_is_missing(device, server, packed, images):
 
 @pytest.mark.parametrize("encoding", ["zstd-frames", "none"])
 def test_installs_a_bundle_of_an_independent_writer(device, bundle_file, keys, images, encoding):
-    import bundles
     data = bundles.write(images[2], keys, 2, encoding=encoding)
     install(device, images[2], bundle_file(data))
 
@@ -89,15 +92,12 @@ def test_second_install_of_the_same_bundle_writes_nothing(device, packed, images
 
 
 def test_image_that_fills_its_slot_to_the_last_byte(make_device, bundle_file, keys):
-    import bundles
-    from conftest import image
     exact = {"boot": image(77, MIB + 511), "root": image(78, 2 * MIB + 1)}
     device = make_device(slots={n: len(d) for n, d in exact.items()})
     install(device, exact, bundle_file(bundles.write(exact, keys, 2)))
 
 
 def test_installed_record_holds_the_signed_manifest_and_its_url(device, server, packed, images):
-    import bundles
     server.put("r2.lbu", packed[2])
     url = server.url("r2.lbu")
     install(device, images[2], url)
@@ -119,7 +119,6 @@ def test_request_stays_until_the_agent_confirms(device, packed, images):
 
 
 def test_text_output_tells_progress_and_ends_with_the_peak_of_memory(device, packed):
-    import subprocess
     device.save_config()
     device.cmdline.write_text("")
     out = subprocess.run([device.program, "--config", device.config, "--install", packed[2]],

@@ -309,7 +309,7 @@ def test_redirect_is_followed(device, make_server, packed, images):
 
 def test_redirect_from_https_to_http_is_refused(device, make_server, packed):
     server = make_server()
-    server.start(f"location = /old.lbu {{ return 302 http://127.0.0.1:{server.http_port}/r2.lbu; }}")
+    server.start(f"location = /old.lbu {{ return 302 {server.url('r2.lbu', 'http')}; }}")
     server.put("r2.lbu", packed[2])
     before = device.main_digest()
     status, run = device.run("--install", server.url("old.lbu"))

@@ -9,11 +9,13 @@ import contextlib
 import random
 import shutil
 import subprocess
+import time
 
 import pytest
 
 import bundles
-from device import MIB, STATE
+from device import MIB
+from server import Authority
 from test_install import check_installed
 from test_network import check_returned
 
@@ -273,7 +275,6 @@ def serve(make_server, packed, certificate):
 
 
 def test_refuses_a_certificate_of_another_authority(device, make_server, packed, tmp_path):
-    from server import Authority
     other = Authority(tmp_path / "other", "another CA").issue("stranger")
     refused(device, serve(make_server, packed, other), "certificate-untrusted")
 
@@ -292,7 +293,6 @@ def test_refuses_an_expired_certificate(device, make_server, packed, authority):
 def test_certificate_that_expired_before_the_agent_staged_is_refused(device, make_server, packed,
                                                                      authority):
     """The request brings a date: what main knew is a lower bound."""
-    import time
     cert = authority.issue("lately", from_days=-2, to_days=2000)
     request(device, serve(make_server, packed, cert), time=int(time.time()) + 2001 * 86400)
     refused_request(device, "certificate-expired")
