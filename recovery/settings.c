@@ -68,11 +68,34 @@ static int media_setting(const cJSON *o, struct settings *s, struct lb_error *er
 	return 0;
 }
 
+static int data_setting(const cJSON *o, struct data_settings *d, struct lb_error *err)
+{
+	static const char *const names[] = { "device", "folder", "type", "options", NULL };
+	const char *unknown;
+	const cJSON *obj;
+	int r = lb_json_obj(o, "data", &obj, err);
+
+	if (r)
+		return optional(r);
+	if (!lb_config_known(obj, names, &unknown))
+		return lb_error_set(err, LB_E_FORMAT, "recovery.data.%.60s: no such setting", unknown);
+	r = lb_json_need(lb_json_str(obj, "device", d->device, sizeof(d->device), err), "device", err);
+	if (!r)
+		r = lb_json_need(lb_json_str(obj, "folder", d->folder, sizeof(d->folder), err),
+				 "folder", err);
+	if (!r)
+		r = lb_json_need(lb_json_str(obj, "type", d->type, sizeof(d->type), err), "type", err);
+	if (!r)
+		r = optional(lb_json_str(obj, "options", d->options, sizeof(d->options), err));
+	return r;
+}
+
 static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 {
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
-		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media", NULL,
+		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media",
+		"data", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -104,6 +127,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = optional(lb_json_str(o, "lock", s->lock, sizeof(s->lock), err));
 	if (!r)
 		r = optional(lb_json_str(o, "fit_key", s->fit_key, sizeof(s->fit_key), err));
+	if (!r)
+		r = data_setting(o, &s->data, err);
 	return r ? r : media_setting(o, s, err);
 }
 

@@ -8,6 +8,14 @@
 
 #define MEDIA_MAX 4
 
+/* The data partition: mounted, read-only, when a request names a file in it. */
+struct data_settings {
+	char device[LB_CONFIG_PATH_MAX + 1]; /* "" none */
+	char folder[LB_CONFIG_PATH_MAX + 1];
+	char type[16];			     /* of its file system */
+	char options[64];		     /* such as ext4's "noload": the journal is not replayed */
+};
+
 struct settings {
 	struct lb_config config;
 	uint32_t release;		 /* of this recovery */
@@ -21,6 +29,7 @@ struct settings {
 	char fit_key[LB_CONFIG_PATH_MAX + 1]; /* public key or certificate of the bootloader; "" none */
 	char media[MEDIA_MAX][LB_CONFIG_PATH_MAX + 1]; /* folders that are searched for bundles */
 	uint32_t media_count;
+	struct data_settings data;
 };
 
 int settings_load(const char *path, struct settings *ret, struct lb_error *err) LB_MUST_CHECK;

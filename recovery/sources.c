@@ -2,8 +2,10 @@
 #include "sources.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "linux/http.h"
 #include "linux/net_config.h"
@@ -15,6 +17,20 @@
 static bool is_http(const char *url)
 {
 	return !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7);
+}
+
+/* The user's data are never written here: read-only, and only for who asks. */
+static int mount_data_of(const struct data_settings *d, const char *path, struct lb_error *err)
+{
+	size_t len = strlen(d->folder);
+
+	if (!d->device[0] || strncmp(path, d->folder, len) || path[len] != '/')
+		return 0;
+	if (!mount(d->device, d->folder, d->type, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		   d->options[0] ? d->options : NULL) || errno == EBUSY)
+		return 0;
+	return lb_error_set(err, LB_E_IO, "%.100s cannot be mounted at %.100s: %s", d->device,
+			    d->folder, strerror(errno));
 }
 
 static int open_source(void *ctx, const char *url, const struct lb_request *request,
@@ -31,6 +47,7 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 		.connect_ms = s->stall_ms < CONNECT_MS ? s->stall_ms : CONNECT_MS,
 		.stall_ms = s->stall_ms,
 	};
+	int r;
 
 	if (request && request->time_s > time_floor_s)
 		opt.not_before_s = request->time_s;
@@ -38,7 +55,8 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 		return lb_http_source_open(url, &opt, ret, err);
 	if (!strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))
 		url += strlen(FILE_SCHEME);
-	return lb_source_file_open(url, ret, err);
+	r = mount_data_of(&s->data, url, err);
+	return r ? r : lb_source_file_open(url, ret, err);
 }
 
 static int network_up(void *ctx, const struct lb_network *network, struct lb_error *err)
