@@ -120,9 +120,8 @@ static int fetch(const struct agent *a, int64_t now_s, struct agent_memory *m, v
 		remember(a, m, &fresh, reply.etag, buf, (size_t)len);
 		agent_detail(a, "the channel has sequence %" PRIu64 " and %" PRIu32 " releases",
 			     fresh.sequence, fresh.count);
-	}
-	if (!rc)
 		*ret = fresh;
+	}
 	return rc;
 }
 

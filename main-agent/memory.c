@@ -53,7 +53,7 @@ static uint64_t number(const cJSON *obj, const char *name)
 	return lb_json_u64(obj, name, &v, NULL) ? 0 : v;
 }
 
-static void text(const cJSON *obj, const char *name, char *ret, size_t size)
+static void take_text(const cJSON *obj, const char *name, char *ret, size_t size)
 {
 	if (lb_json_str(obj, name, ret, size, NULL))
 		*ret = '\0';

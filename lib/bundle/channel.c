@@ -78,11 +78,12 @@ static int parse_hardware(const cJSON *obj, struct lb_channel_release *r, struct
 	if (rc)
 		return rc;
 	cJSON_ArrayForEach(item, list) {
-		char *name = r->hardware[r->hardware_count];
+		char *name;
 
 		if (r->hardware_count == LB_CHANNEL_HARDWARE_MAX)
 			return lb_error_set(err, LB_E_TOO_BIG, "\"hardware\" has more than %d names",
 					    LB_CHANNEL_HARDWARE_MAX);
+		name = r->hardware[r->hardware_count];
 		rc = lb_json_str_of(item, "hardware", name, LB_COMPATIBLE_MAX + 1, err);
 		if (rc)
 			return rc;

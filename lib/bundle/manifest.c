@@ -167,11 +167,12 @@ static int parse_hardware(const cJSON *root, struct lb_manifest *m, struct lb_er
 	if (rc)
 		return rc;
 	cJSON_ArrayForEach(item, list) {
-		char *name = m->hardware[m->hardware_count];
+		char *name;
 
 		if (m->hardware_count == LB_HARDWARE_MAX)
 			return lb_error_set(err, LB_E_TOO_BIG, "\"hardware\" has more than %d names",
 					    LB_HARDWARE_MAX);
+		name = m->hardware[m->hardware_count];
 		rc = lb_json_str_of(item, "hardware", name, LB_COMPATIBLE_MAX + 1, err);
 		if (rc)
 			return rc;

@@ -150,7 +150,7 @@ static int install(const uint8_t *bytes, size_t len, bool *ret_writing, struct t
 
 	CHECK(!lb_log_open(&log, &t.blk[STATE].blk, NULL));
 	CHECK(!lb_boot_open(&boot, &t.blk[ENV0].blk, &t.blk[ENV1].blk, NULL));
-	dev = (struct lb_device_state){ &log, &boot };
+	dev = (struct lb_device_state){ .log = &log, .boot = &boot };
 	lb_source_mem_init(&mem, bytes, len);
 	fuzz_alloc_start(0);
 	rc = lb_install_run(&in, &mem.src, &how, &err);

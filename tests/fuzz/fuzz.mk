@@ -5,7 +5,7 @@
 #   variant asan  gcc and replay.c, for `make fuzz-replay`
 #   variant cov   the same with gcov, for `make fuzz-coverage` and `make coverage`
 
-T ?= 60
+FUZZ_SECONDS = $(or $(T),60)
 FUZZ_NAMES := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 # N=tar: only that one
 FUZZ_CHOSEN = $(or $(N),$(FUZZ_NAMES))
@@ -41,7 +41,7 @@ $(foreach n,$(FUZZ_NAMES),$(call program,fuzz_$(n),tests/fuzz/fuzz_$(n).c tests/
 ## fuzz          libFuzzer, each parser for T seconds (T=60); N=tar: only that one
 .PHONY: fuzz
 fuzz: $(FUZZ_CHOSEN:%=$(B)/fuzz/bin/fuzz_%)
-	$(Q)tests/fuzz/fuzz.sh $(B) $(T) $(FUZZ_CHOSEN)
+	$(Q)tests/fuzz/fuzz.sh $(B) $(FUZZ_SECONDS) $(FUZZ_CHOSEN)
 
 ## fuzz-replay   the fuzzers' corpora under the sanitizers
 .PHONY: fuzz-replay
