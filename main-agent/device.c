@@ -72,6 +72,7 @@ int agent_device_open(const struct agent *a, bool writable, struct agent_device 
 		rc = agent_device_refresh(a, d, err);
 	d->handover.log = &d->log;
 	d->handover.boot = &d->boot;
+	d->handover.time_floor_s = LB_BUILD_TIME;
 	if (rc)
 		agent_device_close(d);
 	return rc;

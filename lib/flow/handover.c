@@ -6,6 +6,8 @@
 
 #include "bundle/manifest.h"
 
+#define LB_CLOCK_STEP_S (30 * 86400) /* how far one manifest may push the time */
+
 int lb_handover_open_log(struct lb_log *log, struct lb_blk *blk, bool *ret_lost,
 			 struct lb_error *err)
 {
@@ -167,10 +169,20 @@ static bool same_manifest(const struct lb_release *a, const struct lb_release *b
 	       !memcmp(a->manifest, b->manifest, a->manifest_len);
 }
 
+/* One manifest, by mistake or malice from 2099, must not make every certificate look expired. */
+static int64_t bounded_clock(const struct lb_device_state *d, int64_t stored_s, int64_t created_s)
+{
+	int64_t known_s = stored_s > d->time_floor_s ? stored_s : d->time_floor_s;
+
+	return known_s && created_s > known_s + LB_CLOCK_STEP_S ? known_s + LB_CLOCK_STEP_S
+								: created_s;
+}
+
 /* The floor and the clock never go back. */
-static int raise_floors(struct lb_log *log, const struct lb_release *confirmed,
+static int raise_floors(struct lb_device_state *d, const struct lb_release *confirmed,
 			struct lb_error *err)
 {
+	struct lb_log *log = d->log;
 	struct lb_manifest m;
 	uint64_t floor = 0;
 	int64_t clock = 0;
@@ -182,17 +194,19 @@ static int raise_floors(struct lb_log *log, const struct lb_release *confirmed,
 		r = lb_floor_save(log, m.min_release, err);
 	if (!r)
 		r = lb_clock_floor_load(log, &clock, err);
-	if (!r && m.created_s > clock)
-		r = lb_clock_floor_save(log, m.created_s, err);
-	return r;
+	if (r)
+		return r;
+	m.created_s = bounded_clock(d, clock, m.created_s);
+	return m.created_s > clock ? lb_clock_floor_save(log, m.created_s, err) : 0;
 }
 
 /*
  * installed -> confirmed -> previous. A cut after the confirmed record was
  * written is recognised by its manifest: previous must not become the same.
  */
-static int rotate_releases(struct lb_log *log, struct lb_error *err)
+static int rotate_releases(struct lb_device_state *d, struct lb_error *err)
 {
+	struct lb_log *log = d->log;
 	struct lb_release installed = { 0 }, confirmed = { 0 };
 	int have, r = lb_release_load(log, LB_REC_INSTALLED, &installed, err);
 
@@ -212,7 +226,7 @@ static int rotate_releases(struct lb_log *log, struct lb_error *err)
 			r = lb_release_save(log, LB_REC_CONFIRMED, &installed, err);
 	}
 	if (!r)
-		r = raise_floors(log, &installed, err);
+		r = raise_floors(d, &installed, err);
 out:
 	lb_release_free(&installed);
 	lb_release_free(&confirmed);
@@ -230,7 +244,7 @@ int lb_handover_confirm(struct lb_device_state *d, struct lb_error *err)
 		return lb_error_set(err, LB_E_INVALID, "state \"%s\" cannot be confirmed",
 				    lb_state_text(s.name));
 	if (s.name == LB_STATE_TRIAL) {
-		r = rotate_releases(d->log, err);
+		r = rotate_releases(d, err);
 		if (!r)
 			r = lb_request_drop(d->log, err);
 		if (!r)

@@ -15,6 +15,7 @@
 struct lb_device_state {
 	struct lb_log *log;   /* borrowed */
 	struct lb_boot *boot; /* borrowed */
+	int64_t time_floor_s; /* what the program knows of the time by itself; 0: nothing */
 };
 
 /**

@@ -53,12 +53,22 @@ static uint16_t choose_remedy(struct lb_recovery *r, const struct lb_state *s,
 	return digest_of(r->dev.log, LB_REC_CONFIRMED, ret, digest) ? 0 : LB_REC_CONFIRMED;
 }
 
+/* "; @text", as far as it fits. */
+static void append(char *to, size_t size, const char *text)
+{
+	size_t len = strlen(to);
+
+	snprintf(to + len, size - len, "; %s", text);
+}
+
 static void describe_failure(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job)
 {
 	const char *how = r->reason == LB_REASON_BOOT_LIMIT ? "did not report healthy"
 			  : r->reason == LB_REASON_MAIN_INVALID
 				  ? "has no valid boot image"
 				  : "cannot be trusted: the boot flag was lost";
+
+	struct lb_result said;
 
 	job->blame_code = s->name == LB_STATE_UPDATING ? LB_E_FIT : LB_E_TRIAL;
 	job->blame_release = s->name == LB_STATE_CONFIRMED ? 0 : s->release;
@@ -69,6 +79,9 @@ static void describe_failure(struct lb_recovery *r, const struct lb_state *s, st
 	else if (s->name == LB_STATE_TRIAL)
 		snprintf(job->blame, sizeof(job->blame), "release %llu on trial %s",
 			 (unsigned long long)s->release, how);
+	if (s->name == LB_STATE_TRIAL && !lb_result_load(r->dev.log, &said, NULL) &&
+	    said.release == s->release && lb_error_by_name(said.code) == LB_E_HEALTH)
+		append(job->blame, sizeof(job->blame), said.text); /* the agent knew why */
 	else
 		snprintf(job->blame, sizeof(job->blame), "main %s", how);
 }

@@ -153,7 +153,7 @@ static int open_state(struct device *dev)
 {
 	int err = lb_handover_open_log(&dev->log, sim_blk(dev->s, "state"), &dev->lost, NULL);
 
-	dev->d = (struct lb_device_state){ &dev->log, &dev->boot };
+	dev->d = (struct lb_device_state){ .log = &dev->log, .boot = &dev->boot };
 	return err;
 }
 

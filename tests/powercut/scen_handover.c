@@ -41,7 +41,7 @@ static int power_on(struct sim *s, struct device *dev)
 	err = lb_boot_open(&dev->boot, sim_blk(s, "env0"), sim_blk(s, "env1"), NULL);
 	if (err)
 		return err;
-	dev->d = (struct lb_device_state){ &dev->log, &dev->boot };
+	dev->d = (struct lb_device_state){ .log = &dev->log, .boot = &dev->boot };
 	lb_boot_read(&dev->boot, &dev->flag);
 	return 0;
 }
