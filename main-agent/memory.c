@@ -68,7 +68,7 @@ static void read_attempt(const cJSON *obj, struct agent_attempt *t)
 	t->failures = (uint32_t)number(obj, "failures");
 	t->not_before_s = (int64_t)number(obj, "not_before");
 	t->pending = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "pending"));
-	text(obj, "deployment", t->deployment, sizeof(t->deployment));
+	take_text(obj, "deployment", t->deployment, sizeof(t->deployment));
 }
 
 void agent_memory_load(const struct agent *a, struct agent_memory *ret)
@@ -78,10 +78,10 @@ void agent_memory_load(const struct agent *a, struct agent_memory *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (!root)
 		return;
-	text(root, "channel", ret->channel_url, sizeof(ret->channel_url));
+	take_text(root, "channel", ret->channel_url, sizeof(ret->channel_url));
 	ret->channel_sequence = number(root, "sequence");
 	ret->channel_created_s = (int64_t)number(root, "created");
-	text(root, "etag", ret->etag, sizeof(ret->etag));
+	take_text(root, "etag", ret->etag, sizeof(ret->etag));
 	read_attempt(cJSON_GetObjectItemCaseSensitive(root, "attempt"), &ret->attempt);
 	cJSON_Delete(root);
 }
@@ -156,8 +156,8 @@ static void read_outcome(const cJSON *root, const char *name, struct agent_outco
 		return;
 	o->time_s = (int64_t)number(obj, "time");
 	o->release = number(obj, "release");
-	text(obj, "code", o->code, sizeof(o->code));
-	text(obj, "text", o->text, sizeof(o->text));
+	take_text(obj, "code", o->code, sizeof(o->code));
+	take_text(obj, "text", o->text, sizeof(o->text));
 }
 
 void agent_report_load(const struct agent *a, struct agent_report *ret)
@@ -172,7 +172,7 @@ void agent_report_load(const struct agent *a, struct agent_report *ret)
 	read_outcome(root, "health", &ret->health);
 	ret->next_check_s = (int64_t)number(root, "next_check");
 	ret->pid = (int64_t)number(root, "pid");
-	text(root, "activity", ret->activity, sizeof(ret->activity));
+	take_text(root, "activity", ret->activity, sizeof(ret->activity));
 	cJSON_Delete(root);
 }
 
