@@ -6,6 +6,6 @@ import sys
 with open(sys.argv[1], encoding="utf-8") as file:
     settings = json.load(file)
 settings["recovery"] |= {"give_up_s": 8, "retry_min_ms": 200, "retry_max_s": 1, "url_s": 4}
-settings["slots"]["stick"] = "/dev/sda"
+settings["slots"]["rom"] = "/dev/vda"
 with open(sys.argv[1], "w", encoding="utf-8") as file:
     json.dump(settings, file, indent=1)

@@ -15,7 +15,7 @@ from lbfield import agent, bundles, records
 from lbserver import Certificate
 
 NAME = "release-2.lbu"
-STICK_BYTES = 8 << 20
+ROM_BYTES = 8 << 20
 
 
 def changed(**fields):
@@ -57,7 +57,7 @@ HEAD = {
     "truncated in the manifest": (cut_in("manifest.json"), "truncated"),
     "image too large": (changed_root(size=(64 << 20) + 1), "image-too-large"),
     "missing slot": (changed_root(target="radio"), "slot-missing"),
-    "read-only slot": (changed_root(target="stick"), "slot-read-only"),
+    "read-only slot": (changed_root(target="rom"), "slot-read-only"),
     "wrong product": (changed(product="toaster"), "wrong-product"),
     "wrong hardware": (changed(hardware=["vendor,other"]), "wrong-hardware"),
     "below the floor": (release_1, "below-floor"),
@@ -96,12 +96,12 @@ SERVER = {
 
 @pytest.fixture
 def board(work, card):
-    """The board with a write-protected stick, which nobody may write."""
-    stick = work / "stick.img"
-    stick.write_bytes(bytes(STICK_BYTES))
+    """The board with another disk, which nobody may write."""
+    rom = work / "rom.img"
+    rom.write_bytes(bytes(ROM_BYTES))
     machine = Board(work, card, qemu_args=[
-        "-drive", f"if=none,id=ro,format=raw,readonly=on,file={stick}",
-        "-device", "usb-storage,drive=ro"])
+        "-drive", f"if=none,id=ro,format=raw,readonly=on,file={rom}",
+        "-device", "virtio-blk-pci,drive=ro"])
     yield machine
     machine.cut_power()
 
@@ -113,7 +113,7 @@ def field(field):
     field.serve(NAME)
     lbfield.change_records(field.card, {records.FLOOR: lbfield.to_json({"release": 2})})
     settings = lbfield.agent_settings(field.card)
-    settings["slots"]["stick"] = "/dev/sda"
+    settings["slots"]["rom"] = "/dev/vda"
     settings["agent"]["channel"] = ""
     lbfield.put_agent_settings(field.card, settings)
     return field
