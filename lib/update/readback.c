@@ -7,6 +7,7 @@
 #include "update/internal.h"
 
 #define WHOLE_BUF_BYTES (256u * LB_KIB)
+#define TELL_BYTES (4u * LB_MIB)
 
 int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *err)
 {
@@ -31,7 +32,7 @@ int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *
 			}
 			checked += c.length;
 			u->counters.durable_bytes = checked;
-			if (checked - told >= 4 * LB_MIB) {
+			if (checked - told >= TELL_BYTES || checked == u->counters.total_bytes) {
 				told = checked;
 				lb_update_tell(u, "verify", im);
 			}
