@@ -36,13 +36,18 @@ def only_one(name):
 
 
 @pytest.fixture(scope="session")
-def programs():
-    """Paths of the programs under test by short names."""
-    found = {"tool": BUILD / "host/bin/lifeboat", "recovery": BUILD / "host/bin/lifeboat-recovery",
+def programs(tmp_path_factory):
+    """Paths of the programs under test by short names.
+
+    Copies: a build beside the tests must not change what they test.
+    """
+    built = {"tool": BUILD / "host/bin/lifeboat", "recovery": BUILD / "host/bin/lifeboat-recovery",
              "asan": BUILD / "asan/bin/lifeboat-recovery"}
-    for path in found.values():
+    folder = tmp_path_factory.mktemp("programs")
+    for name, path in built.items():
         assert path.exists(), f"{path} is missing: make recovery-test builds it"
-    return found
+        shutil.copy2(path, folder / name)
+    return {name: folder / name for name in built}
 
 
 # ---- images ----------------------------------------------------------------

@@ -27,8 +27,9 @@ def test_two_minute_example_runs_as_printed(tmp_path):
 
 def test_every_setting_is_documented():
     source = (ROOT / "recovery/settings.c").read_text()
-    listed = re.search(r"names\[\] = \{(.*?)NULL", source, re.S).group(1)
-    for name in re.findall(r'"(\w+)"', listed):
+    listed = re.findall(r"names\[\] = \{(.*?)NULL", source, re.S)
+    assert '"give_up_s"' in "".join(listed)
+    for name in re.findall(r'"(\w+)"', "".join(listed)):
         assert f"`{name}`" in document(), f"recovery.{name} is not in docs/RECOVERY.md"
 
 
