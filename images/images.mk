@@ -9,6 +9,8 @@ BOARD_COMPATIBLE := lifeboat,refboard-sd
 # Releases of the reference main OS, and MiB of content in each root image.
 RELEASES ?= 1 2
 ROOT_CONTENT_MIB ?= 4
+# Of recovery itself: a bundle's recovery replaces an older one only.
+RECOVERY_RELEASE ?= 1
 
 # A prompt only if asked for, and never in a release.
 UBOOT_VARIANT := $(if $(and $(filter y,$(CONFIG_UBOOT_PROMPT)),$(filter-out y,$(or $(CONFIG_RELEASE),n))),prompt,locked)
@@ -41,12 +43,21 @@ $(IMG)/u-boot.bin: $(UBOOT)/mkimage $(IMG)/board.dtb $(B)/keys.checked
 		-k $(FIT_KEY_DIR) -n $(FIT_KEY_NAME) -r conf $@.dtb >/dev/null
 	$(Q)cat $(UBOOT)/u-boot-nodtb.bin $@.dtb >$@
 
+# changes when RECOVERY_RELEASE does
+.PHONY: recovery-release
+$(IMG)/recovery-release: recovery-release
+	@mkdir -p $(@D)
+	@echo $(RECOVERY_RELEASE) | cmp -s - $@ || echo $(RECOVERY_RELEASE) >$@
+
 RECOVERY_FILES := $(shell find images/recovery-rootfs images/common -type f)
 $(IMG)/ramdisk.cpio.xz: images/rootfs.sh images/ramdisk.sh $(RECOVERY_FILES) \
-		$(BUSYBOX_RECOVERY) $(RECOVERY_PROGRAM) $(B)/keys.checked
+		$(BUSYBOX_RECOVERY) $(RECOVERY_PROGRAM) $(B)/keys.checked $(IMG)/recovery-release
 	$(Q)images/rootfs.sh recovery $(IMG)/recovery-root $(BUSYBOX_RECOVERY) $(RECOVERY_PROGRAM)
 	$(Q)install -D -m 644 $(BUNDLE_PUBLIC_KEY) $(IMG)/recovery-root/etc/lifeboat/keys/bundle.pem
 	$(Q)install -m 644 $(TLS_CA) $(IMG)/recovery-root/etc/lifeboat/ca.pem
+	$(Q)install -m 644 $(FIT_KEY_DIR)/$(FIT_KEY_NAME).crt $(IMG)/recovery-root/etc/lifeboat/fit.crt
+	$(Q)sed -i 's/"release": 1,/"release": $(RECOVERY_RELEASE),/' \
+		$(IMG)/recovery-root/etc/lifeboat/recovery.json
 	$(Q)images/ramdisk.sh $@ $(IMG)/recovery-root
 
 $(IMG)/recovery.itb: $(FIT_DEPS) images/recovery.its $(IMG)/board.dtb $(IMG)/ramdisk.cpio.xz
