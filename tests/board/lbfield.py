@@ -21,11 +21,11 @@ QUICK_AGENT = {"interval": 2, "jitter": 0, "retry_min": 1, "retry_max": 2,
                "failure_delay": 0, "connect_timeout": 5, "stall_timeout": 10}
 
 
-def put_on_data(card, path, text):
-    """A file of @text on the data partition; its folder is made. The board must be off."""
+def put_on_data(card, path, content):
+    """A file of text or bytes on the data partition; its folder is made. The board must be off."""
     start = card.partitions["data"][0]
-    with tempfile.NamedTemporaryFile("w", dir=card.path.parent) as file:
-        file.write(text)
+    with tempfile.NamedTemporaryFile(dir=card.path.parent) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         folders = [str(f) for f in reversed(Path(path).parents)][1:]
         script = [f"mkdir {f}" for f in folders] + [f"rm {path}", f"write {file.name} {path}"]

@@ -40,6 +40,19 @@ def test_release_2_is_found_installed_and_confirmed(field):
     assert traffic.payload < bundle.size, "nothing of release 1 was of use"
 
 
+def test_bundle_in_the_data_partition_is_installed_without_a_network(field):
+    bundle = field.read_bundle("release-2.lbu")
+    lbfield.put_on_data(field.card, "inbox/release-2.lbu", bundle)
+    field.server.stop()
+    field.board.power_on().wait_for("main OS release 1 is up", timeout=30)
+    agent(field.board, "install /data/inbox/release-2.lbu --without-remedy")
+    field.board.wait_for(RECOVERY + "a reason=requested", timeout=40)
+    field.board.wait_for("main OS release 2 is up", timeout=60, never=RECOVERY)
+    field.wait_confirmed(2)
+    field.board.cut_power()
+    assert field.holds("release-2.lbu")
+
+
 def test_network_that_goes_away_after_the_first_write_is_waited_for(field):
     """Longer than recovery waits before the first write: from then on it never gives up."""
     field.put_hasty_recovery()
