@@ -60,7 +60,9 @@ struct lb_log {
  * lb_log_open() - find the live half and its newest records
  * @blk: the state region, borrowed until the log is no longer used; at least 256 KiB
  *
- * Only reads: at most the whole region once. Constant memory.
+ * Only reads: at most the whole region once. Constant memory. A half whose header
+ * cannot be read counts as not valid. Should it be readable later, and newer, it counts
+ * then: what was put in between is forgotten.
  *
  * Return: 0; -LB_E_STATE when neither half holds a valid header (use
  * lb_log_format()); -LB_E_INVALID (region too small); -LB_E_IO.

@@ -3,7 +3,7 @@
 #
 #   variant fuzz  clang's libFuzzer, for `make fuzz`
 #   variant asan  gcc and replay.c, for `make fuzz-replay`
-#   variant cov   the same with gcov, for `make fuzz-coverage` and `make coverage`
+#   variant cov   the same with gcov, for `make fuzz-coverage`: tests/coverage
 
 FUZZ_SECONDS = $(or $(T),60)
 FUZZ_NAMES := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
@@ -13,30 +13,21 @@ FUZZ_CHOSEN = $(or $(N),$(FUZZ_NAMES))
 # malloc() and its kin are counted, and fail where an input says so: tests/fuzz/alloc.c
 FUZZ_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
-FUZZ_BASE_CFLAGS = $(filter-out -O% -g -D_FORTIFY_SOURCE=% -fstack-protector%,$(CFLAGS_host))
 FUZZ_SANITIZE := address,undefined
 CC_fuzz := clang
 AR_fuzz := ar
-CFLAGS_fuzz = $(FUZZ_BASE_CFLAGS) -O1 -g -fno-omit-frame-pointer \
+CFLAGS_fuzz = $(filter-out -O% -D_FORTIFY_SOURCE=% -fstack-protector%,$(CFLAGS_host)) -O1 -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -fno-sanitize-recover=all
 LDFLAGS_fuzz = -L$(B)/deps/host/lib -pthread -fsanitize=fuzzer,$(FUZZ_SANITIZE)
 DEPS_fuzz := $(DEPS_host)
 DEPLIBS_fuzz := $(DEPLIBS_host)
 $(eval $(call variant_rules,fuzz))
 
-CC_cov := gcc
-AR_cov := ar
-CFLAGS_cov = $(FUZZ_BASE_CFLAGS) -O0 -g --coverage
-LDFLAGS_cov = $(LDFLAGS_host) --coverage
-DEPS_cov := $(DEPS_host)
-DEPLIBS_cov := $(DEPLIBS_host)
-$(eval $(call variant_rules,cov))
-
 $(foreach n,$(FUZZ_NAMES),$(call program,fuzz_$(n),tests/fuzz/fuzz_$(n).c tests/fuzz/alloc.c,fuzz,$(FUZZ_WRAP)))
 $(foreach n,$(FUZZ_NAMES),$(call program,fuzz_$(n),tests/fuzz/fuzz_$(n).c tests/fuzz/alloc.c \
 	tests/fuzz/replay.c,asan cov,$(FUZZ_WRAP)))
 
--include $(shell [ -d $(B) ] && find $(B)/fuzz/obj $(B)/cov/obj -name '*.d' 2>/dev/null)
+-include $(shell [ -d $(B) ] && find $(B)/fuzz/obj -name '*.d' 2>/dev/null)
 
 ## fuzz          libFuzzer, each parser for T seconds (T=60); N=tar: only that one
 .PHONY: fuzz
@@ -59,7 +50,7 @@ fuzz-corpus: $(FUZZ_CHOSEN:%=$(B)/fuzz/bin/fuzz_%)
 ## fuzz-coverage lines of each parser that its corpus reaches
 .PHONY: fuzz-coverage
 fuzz-coverage: $(FUZZ_NAMES:%=$(B)/cov/bin/fuzz_%)
-	$(Q)$(PYTHON) tests/fuzz/coverage.py $(B) fuzz
+	$(Q)$(PYTHON) tests/coverage/coverage.py $(B) fuzz
 
 $(call program,flip,tests/fuzz/flip.c tests/fuzz/alloc.c,asan cov,$(FUZZ_WRAP))
 

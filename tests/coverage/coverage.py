@@ -99,6 +99,7 @@ def everything(build, unit):
     for test in unit:
         run(build, test)
     run(build, "powercut", "--quick")
+    run(build, "flip", "--quick")
     for name in PARSERS:
         run(build, "fuzz_" + name, f"tests/fuzz/corpus/{name}")
     found, total, hit = lines(build), 0, 0

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Variant cov: gcc's gcov, without optimisation. For `make coverage` and `make fuzz-coverage`.
+
+CC_cov := $(CC_host)
+AR_cov := $(AR_host)
+CFLAGS_cov = $(filter-out -O% -D_FORTIFY_SOURCE=% -fstack-protector%,$(CFLAGS_host)) -O0 --coverage
+LDFLAGS_cov = $(LDFLAGS_host) --coverage
+DEPS_cov := $(DEPS_host)
+DEPLIBS_cov := $(DEPLIBS_host)
+$(eval $(call variant_rules,cov))
+-include $(shell [ -d $(B)/cov/obj ] && find $(B)/cov/obj -name '*.d')
+
+COVERAGE_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+$(foreach t,$(COVERAGE_UNIT),$(call program,$(t),tests/unit/$(t).c,cov,-lcmocka))
+$(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov)
+
+## coverage      lines of lib/ that unit tests, powercut and the fuzzers' corpora reach
+.PHONY: coverage
+coverage: $(COVERAGE_UNIT:%=$(B)/cov/bin/%) $(B)/cov/bin/powercut \
+	  $(patsubst tests/fuzz/%.c,$(B)/cov/bin/%,$(wildcard tests/fuzz/fuzz_*.c)) $(B)/cov/bin/flip
+	$(Q)$(PYTHON) tests/coverage/coverage.py $(B) all $(COVERAGE_UNIT)
