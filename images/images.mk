@@ -111,13 +111,7 @@ $(IMG)/large/disk.img: $(DISK_DEPS)
 	@mkdir -p $(@D)
 	$(Q)images/disk.py $(BOARD_LAYOUT) $@ --size-mib 2048 --root-mib 1088 $(DISK_CONTENTS)
 
-# name, bytes, limit; fails if one is over
+## size          what recovery costs, as NAME BYTES LIMIT; fails if one is over
 .PHONY: size
-## size          sizes of what recovery costs, with their limits
 size: $(IMG)/ramdisk.cpio.xz $(IMG)/recovery.itb
-	@bad=0; \
-	for item in ramdisk:$(IMG)/ramdisk.cpio.xz:409600 recovery-fit:$(IMG)/recovery.itb:2621440; do \
-		file=$${item#*:}; limit=$${file#*:}; file=$${file%:*}; \
-		bytes=$$(stat -c %s $$file); echo "$${item%%:*} $$bytes $$limit"; \
-		[ $$bytes -le $$limit ] || bad=1; \
-	done; exit $$bad
+	@images/size.py $^ $(B)/tests/recovery
