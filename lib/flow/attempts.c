@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "flow/copies.h"
 #include "flow/job.h"
 
 #define CANDIDATES_MAX 12
@@ -41,12 +42,26 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
 	ret->power_cycles = in->progress.power_cycles;
 }
 
+void lb_job_mend_copies(struct lb_recovery *r)
+{
+	struct lb_install in = {
+		.dev = &r->dev,
+		.slots = &r->slots,
+		.fit_key = r->fit_key,
+		.report = r->report,
+		.copy = r->copy,
+	};
+
+	lb_copies_mend(&in);
+}
+
 static int give_back(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
 		     int code, const struct lb_error *why, enum lb_recovery_end *end,
 		     struct lb_error *err)
 {
 	struct lb_result result;
 
+	lb_job_mend_copies(r);
 	lb_say(r->report, LB_LEVEL_INFO, "returned", "main was not changed and is started again");
 	lb_job_result(r, job, in, code, why && why->text[0] ? why->text : lb_error_meaning(code),
 		    &result);
@@ -93,6 +108,7 @@ static int hand_over(struct lb_recovery *r, const struct lb_job_order *job, cons
 	lb_say(r->report, LB_LEVEL_INFO, "installed",
 	       "release %llu: every byte was read back from the medium and matches its signed manifest",
 	       (unsigned long long)installed.release);
+	lb_job_mend_copies(r);
 	lb_job_persist(r);
 	*end = LB_END_BOOT_MAIN;
 	code = lb_handover_finish(&r->dev, &installed, &result, err);

@@ -33,6 +33,9 @@ void lb_job_persist(struct lb_recovery *r);
 
 void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count);
 
+/* Before the flag says main: lb_copies_mend() */
+void lb_job_mend_copies(struct lb_recovery *r);
+
 struct lb_patience lb_job_patience(struct lb_recovery *r, const struct lb_job_order *job,
 				   uint32_t candidates);
 

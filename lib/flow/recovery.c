@@ -50,12 +50,14 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 	if (whole == 1) {
 		lb_say(r->report, LB_LEVEL_INFO, "healed",
 		       "main is whole by its signed manifest: the boot flag is returned");
+		lb_job_mend_copies(r);
 		*end = LB_END_BOOT_MAIN;
 		lb_job_persist(r);
 		return lb_handover_return(&r->dev, NULL, err);
 	}
 	/* handed back before a cut took the flag: main was never touched */
 	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && !r->state_lost) {
+		lb_job_mend_copies(r);
 		lb_say(r->report, LB_LEVEL_INFO, "returned", "nothing is requested");
 		*end = LB_END_RETURNED;
 		return lb_handover_return(&r->dev, NULL, err);
@@ -85,6 +87,7 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			lb_say(r->report, LB_LEVEL_INFO, "returned",
 			       "nothing happened for %u s: main is started again",
 			       r->limits.idle_ms / 1000);
+			lb_job_mend_copies(r);
 			*end = LB_END_RETURNED;
 			return lb_handover_return(&r->dev, NULL, err);
 		}

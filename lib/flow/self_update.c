@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "flow/copies.h"
+
 static uint32_t find_image(const struct lb_manifest *m)
 {
 	uint32_t i = 0;
@@ -10,11 +12,6 @@ static uint32_t find_image(const struct lb_manifest *m)
 	while (i < m->image_count && m->images[i].kind != LB_KIND_RECOVERY)
 		i++;
 	return i;
-}
-
-static char other_copy(char copy)
-{
-	return copy == 'a' ? 'b' : 'a';
 }
 
 /* How often this very image was selected without reporting alive afterwards. */
@@ -41,28 +38,6 @@ uint32_t lb_self_update_promise(struct lb_install *in)
 	if (n < in->manifest.image_count && is_wanted(in, &in->manifest.images[n]))
 		return in->manifest.images[n].recovery_release;
 	return in->device->recovery_release;
-}
-
-static int open_copy(struct lb_install *in, char copy, bool writable, const struct lb_image *image,
-		     struct lb_blk **ret, struct lb_error *err)
-{
-	char name[] = "recovery_a";
-	struct lb_blk *blk;
-	int r;
-
-	name[sizeof(name) - 2] = copy;
-	r = in->slots->open(in->slots->ctx, name, writable, &blk, err);
-	if (r)
-		return r;
-	if (image->size_bytes > blk->size_bytes) {
-		r = lb_error_set(err, LB_E_TOO_BIG, "image %s has %llu bytes, %s holds %llu",
-				 image->name, (unsigned long long)image->size_bytes, name,
-				 (unsigned long long)blk->size_bytes);
-		lb_blk_close(blk);
-		return r;
-	}
-	*ret = blk;
-	return 0;
 }
 
 static void show_progress(void *ctx, const char *step, const char *image,
@@ -96,12 +71,16 @@ static int bring_up_to_date(struct lb_install *in, const struct lb_bundle_layout
 	return r;
 }
 
-static int write_copy(struct lb_install *in, const struct lb_bundle_layout *layout, uint32_t n,
-		      char copy, struct lb_error *err)
+/* Only beside a copy that would start again is the other one given up. */
+static int write_other(struct lb_install *in, const struct lb_bundle_layout *layout, uint32_t n,
+		       struct lb_error *err)
 {
 	struct lb_blk *blk;
-	int r = open_copy(in, copy, true, &in->manifest.images[n], &blk, err);
+	int r = lb_copies_check_running(in, err);
 
+	if (!r)
+		r = lb_copies_open(in, lb_copies_other(in->copy), true,
+				   in->manifest.images[n].size_bytes, &blk, err);
 	if (r)
 		return r;
 	r = bring_up_to_date(in, layout, n, blk, err);
@@ -109,54 +88,98 @@ static int write_copy(struct lb_install *in, const struct lb_bundle_layout *layo
 	return r;
 }
 
-/* The note first: a copy that hangs must find itself counted. */
-static int select_copy(struct lb_install *in, const struct lb_image *image, char copy,
-		       struct lb_error *err)
+/* The flag says recovery, and keeps saying so for a person if one asked. */
+static int point_at_recovery(struct lb_boot *boot, struct lb_error *err)
 {
-	struct lb_self_update note = { .tries = tries_of(in, image) + 1 };
+	struct lb_boot_status status;
+
+	lb_boot_read(boot, &status);
+	return status.target == LB_BOOT_RECOVERY ? 0 : lb_boot_set_recovery(boot, err);
+}
+
+/* Note, flag, count: in this order, see self_update.h. */
+static int select_other(struct lb_install *in, const struct lb_image *image, struct lb_error *err)
+{
+	struct lb_self_update note = { .tries = tries_of(in, image),
+				       .copy = lb_copies_other(in->copy) };
 	int r;
 
 	memcpy(note.image, image->sha256, sizeof(note.image));
 	r = lb_self_update_save(in->dev->log, &note, err);
 	if (!r)
-		r = lb_boot_set_recovery(in->dev->boot, err);
+		r = point_at_recovery(in->dev->boot, err);
 	if (!r)
-		r = lb_boot_set_copy(in->dev->boot, copy, err);
+		r = lb_boot_set_copy(in->dev->boot, note.copy, err);
+	note.tries++;
+	if (!r)
+		r = lb_self_update_save(in->dev->log, &note, err);
 	if (r)
 		return r;
 	lb_say(in->report, LB_LEVEL_INFO, "recovery-written",
 	       "recovery release %u is in copy %c and is started to go on (try %u of %d)",
-	       image->recovery_release, copy, note.tries, LB_SELF_UPDATE_TRIES);
+	       image->recovery_release, note.copy, note.tries, LB_SELF_UPDATE_TRIES);
 	return LB_INSTALL_REBOOT;
 }
 
-/* It is the one that runs: it has shown that it starts, so the other copy may go. */
-static int refresh_other(struct lb_install *in, const struct lb_bundle_layout *layout, uint32_t n,
-			 struct lb_error *err)
+/* 1: the copy that runs is, byte for byte, @image; 0; or a failure. */
+static int runs_this(struct lb_install *in, const struct lb_image *image, struct lb_error *err)
 {
-	const struct lb_image *image = &in->manifest.images[n];
 	struct lb_blk *blk;
-	int whole, r = open_copy(in, in->copy, false, image, &blk, err);
+	int r = lb_copies_open(in, in->copy, false, image->size_bytes, &blk, err);
 
 	if (r)
 		return r;
-	whole = lb_update_image_whole(blk, image, err);
+	r = lb_update_image_whole(blk, image, err);
 	lb_blk_close(blk);
-	if (whole < 0)
-		return whole;
-	if (!whole) {
+	return r;
+}
+
+/* It is the one that runs: it has shown that it starts, so the other copy may go. */
+static int refresh_other(struct lb_install *in, const struct lb_image *image, struct lb_error *err)
+{
+	int r = runs_this(in, image, err);
+
+	if (!r)
 		lb_say(in->report, LB_LEVEL_WARN, "recovery-differs",
 		       "recovery release %u runs from copy %c, but is not the one in the bundle",
 		       image->recovery_release, in->copy);
-		return 0;
-	}
-	r = write_copy(in, layout, n, other_copy(in->copy), err);
+	if (r <= 0)
+		return r;
+	r = lb_copies_clone(in, image->size_bytes, err);
 	if (!r)
 		r = lb_log_put(in->dev->log, LB_REC_SELF_UPDATE, NULL, 0, err);
 	if (!r)
 		lb_say(in->report, LB_LEVEL_INFO, "recovery-current",
 		       "both copies hold recovery release %u", image->recovery_release);
 	return r;
+}
+
+/* The copies are at fault, or the image: may main's images go on without it? */
+static bool may_go_on(struct lb_install *in, int code)
+{
+	if (in->manifest.min_recovery > in->device->recovery_release)
+		return false;
+	switch (code) {
+	case -LB_E_NO_SLOT:
+	case -LB_E_READ_ONLY:
+	case -LB_E_IO:
+	case -LB_E_MEDIUM:
+		return true;
+	case -LB_E_FIT:
+	case -LB_E_TOO_BIG:
+		return in->writing;
+	default:
+		return false;
+	}
+}
+
+static int go_on_without(struct lb_install *in, const struct lb_image *image)
+{
+	lb_say(in->report, LB_LEVEL_WARN, lb_error_name(LB_E_SELF_UPDATE),
+	       "recovery release %u was tried %d times and did not start: going on with release %u",
+	       image->recovery_release, LB_SELF_UPDATE_TRIES, in->device->recovery_release);
+	lb_copies_mend(in);
+	return 0;
 }
 
 int lb_self_update(struct lb_install *in, const struct lb_bundle_layout *layout,
@@ -166,22 +189,20 @@ int lb_self_update(struct lb_install *in, const struct lb_bundle_layout *layout,
 	const struct lb_image *image = &in->manifest.images[n];
 	int r;
 
-	if (n == in->manifest.image_count || !in->copy)
+	if (n == in->manifest.image_count || !in->copy ||
+	    image->recovery_release < in->device->recovery_release)
 		return 0;
-	if (image->recovery_release == in->device->recovery_release)
-		return refresh_other(in, layout, n, err);
-	if (is_wanted(in, image)) {
-		r = write_copy(in, layout, n, other_copy(in->copy), err);
-		if (r == -LB_E_FIT && in->writing) { /* main cannot wait for a better recovery */
-			lb_say_error(in->report, LB_LEVEL_WARN, r, err);
-			return 0;
-		}
-		return r ? r : select_copy(in, image, other_copy(in->copy), err);
+	if (image->recovery_release == in->device->recovery_release) {
+		r = refresh_other(in, image, err);
+	} else if (is_wanted(in, image)) {
+		r = write_other(in, layout, n, err);
+		if (!r)
+			return select_other(in, image, err);
+	} else {
+		return go_on_without(in, image);
 	}
-	if (image->recovery_release > in->device->recovery_release)
-		lb_say(in->report, LB_LEVEL_WARN, lb_error_name(LB_E_SELF_UPDATE),
-		       "recovery release %u was tried %d times and did not start: going on with release %u",
-		       image->recovery_release, LB_SELF_UPDATE_TRIES,
-		       in->device->recovery_release);
+	if (!r || !may_go_on(in, r))
+		return r;
+	lb_say_error(in->report, LB_LEVEL_WARN, r, err);
 	return 0;
 }

@@ -203,6 +203,7 @@ int lb_self_update_load(struct lb_log *log, struct lb_self_update *ret, struct l
 {
 	struct lb_self_update v = { 0 };
 	struct lb_record_reader in = { .err = err };
+	char copy[2] = "";
 	cJSON *root;
 	int r = lb_record_load(log, LB_REC_SELF_UPDATE, "self-update", &root, err);
 
@@ -211,6 +212,8 @@ int lb_self_update_load(struct lb_log *log, struct lb_self_update *ret, struct l
 	in.obj = root;
 	lb_record_read_digest(&in, "image", v.image);
 	lb_record_read_u32(&in, "tries", &v.tries);
+	lb_record_read_str(&in, "copy", copy, sizeof(copy));
+	v.copy = *copy == 'a' || *copy == 'b' ? *copy : 0;
 	cJSON_Delete(root);
 	if (!in.failed)
 		*ret = v;
@@ -219,11 +222,13 @@ int lb_self_update_load(struct lb_log *log, struct lb_self_update *ret, struct l
 
 int lb_self_update_save(struct lb_log *log, const struct lb_self_update *v, struct lb_error *err)
 {
+	const char copy[2] = { v->copy, '\0' };
 	struct lb_record_writer out;
 
 	lb_record_begin(&out);
 	lb_record_add_digest(&out, "image", v->image);
 	lb_record_add_u64(&out, "tries", v->tries);
+	lb_record_add_str(&out, "copy", copy);
 	return lb_record_save(log, LB_REC_SELF_UPDATE, &out, err);
 }
 

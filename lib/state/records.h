@@ -70,10 +70,11 @@ struct lb_result {
 	int64_t time_s;
 };
 
-/* The other recovery copy was written with this image, and booted so often on trial. */
+/* A recovery copy was written with this image, and booted so often on trial. */
 struct lb_self_update {
 	uint8_t image[LB_SHA256_BYTES];
 	uint32_t tries;
+	char copy; /* 'a' or 'b': it lies there, and was selected or is about to be; 0: no more */
 };
 
 /* A release as a remedy: what it was and where it can be had. */

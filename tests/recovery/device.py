@@ -24,7 +24,7 @@ GUARD = 68 * KIB  # not a multiple of the sectors' or chunks' size
 BOOT_LIMIT = 3
 
 STATE, REQUEST, PROGRESS, RESULT, CONFIRMED, PREVIOUS = 1, 2, 3, 4, 5, 6
-FLOOR, CLOCK, NETWORK, LOG, INSTALLED = 7, 8, 9, 10, 11
+FLOOR, CLOCK, NETWORK, LOG, INSTALLED, SELF_UPDATE = 7, 8, 9, 10, 11, 12
 
 
 def garbage(size, seed=0):

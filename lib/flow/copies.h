@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two recovery copies, slots recovery_a and recovery_b. The copy that runs is
+ * never written; the other one always is what can be made good again from it.
+ */
+#ifndef LB_FLOW_COPIES_H
+#define LB_FLOW_COPIES_H
+
+#include "flow/install.h"
+
+/* 'b' for 'a' and the other way round. */
+char lb_copies_other(char copy);
+
+/**
+ * lb_copies_open() - the slot of @copy
+ * @size_bytes: what has to fit into it
+ * @ret: close with lb_blk_close()
+ *
+ * Return: 0; -LB_E_NO_SLOT, -LB_E_READ_ONLY, -LB_E_TOO_BIG, -LB_E_IO.
+ */
+int lb_copies_open(struct lb_install *in, char copy, bool writable, uint64_t size_bytes,
+		   struct lb_blk **ret, struct lb_error *err) LB_MUST_CHECK;
+
+/* Would the bootloader take the copy that runs again? 0, -LB_E_MEDIUM if not, or as lb_copies_open(). */
+int lb_copies_check_running(struct lb_install *in, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_copies_clone() - write the copy that runs over the other one
+ * @size_bytes: as far as the recovery reaches; 0 if not known: the whole slot
+ *
+ * After a check that the bootloader would take it; what is equal is not written; read
+ * back from the medium. Blocks for reading both copies twice. A power
+ * cut leaves the other copy undefined and the one that runs as it is.
+ *
+ * Return: 0; -LB_E_MEDIUM: one of the copies is not what it should be; as
+ * lb_copies_open(); -LB_E_NOMEM.
+ */
+int lb_copies_clone(struct lb_install *in, uint64_t size_bytes, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_copies_mend() - no device goes back to main with one good copy
+ *
+ * Before main gets the flag: if the other copy would not be taken by the bootloader
+ * (a cut or a refusal came while it was written), or was given up, it is replaced by
+ * the one that runs. Does nothing where no copies are known. What cannot be mended is
+ * said and no more: main is not to blame.
+ */
+void lb_copies_mend(struct lb_install *in);
+
+#endif
