@@ -158,7 +158,7 @@ static int check_image(const struct fit *f, int images, const char *name, struct
 static int check_images(const struct fit *f, int images, int conf, const char *property,
 			bool needed, struct lb_error *err)
 {
-	int len, r = 0;
+	int len, count = 0, r = 0;
 	const char *names = fdt_getprop(f->fdt, conf, property, &len);
 
 	if (!names)
@@ -170,6 +170,9 @@ static int check_images(const struct fit *f, int images, int conf, const char *p
 
 		if (!end)
 			return lb_error_set(err, LB_E_FIT, "the FIT's %s is no text", property);
+		if (count++ == LB_FIT_NAMES_MAX)
+			return lb_error_set(err, LB_E_FIT, "the FIT's %s names more than %d images",
+					    property, LB_FIT_NAMES_MAX);
 		r = check_image(f, images, names + at, err);
 		at = (int)(end - names) + 1;
 	}

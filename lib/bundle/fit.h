@@ -15,6 +15,8 @@
 
 /* The device tree structure; the images' data lies behind it. */
 #define LB_FIT_HEADER_MAX (64u * 1024u)
+/* Images in one of a configuration's lists: each is hashed, however often it is named. */
+#define LB_FIT_NAMES_MAX 16
 
 /**
  * lb_fit_check() - structure and digests of a FIT in a slot

@@ -4,11 +4,13 @@
 
 usage: coverage.py BUILD fuzz    each parser's files by its corpus alone; fails below 95 %
        coverage.py BUILD all     lib/ by unit tests, powercut and all corpora together
+       coverage.py BUILD programs      what their tests add to that
        coverage.py BUILD lines FILE    the lines that the last run left out
 """
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,6 +96,39 @@ def fuzz(build):
     return 1 if bad else 0
 
 
+def shadow(build):
+    """A build folder whose programs are those of the variant cov."""
+    tree, top = Path(build, "cov/tree"), Path(build).resolve()
+    shutil.rmtree(tree, ignore_errors=True)
+    for variant in ("asan", "host"):
+        (tree / variant).mkdir(parents=True)
+        (tree / variant / "bin").symlink_to(top / "cov/bin")
+    for entry in top.iterdir():
+        if entry.name not in ("asan", "host", "cov", "tests", "work", "e2e"):
+            (tree / entry.name).symlink_to(entry)
+    return tree.resolve()
+
+
+def programs(build):
+    """Memory is measured and sanitizers are looked for elsewhere: those programs are others."""
+    tree, bad = shadow(build), []
+    for folder in ("net", "recovery", "agent", "cli"):
+        (tree / "tests" / folder).mkdir(parents=True)
+        skipped = [f"--ignore=tests/{folder}/test_{name}.py" for name in ("memory", "sanitizers")]
+        log = Path(build, "cov", folder + ".log")
+        with open(log, "w") as out:
+            if subprocess.run(["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                               f"--basetemp={tree}/tests/{folder}/tmp", *skipped, f"tests/{folder}"],
+                              env={**os.environ, "LB_BUILD": str(tree)}, stdout=out,
+                              stderr=subprocess.STDOUT).returncode:
+                bad.append(str(log))
+    report(build)
+    if bad:
+        print(f"coverage: tests failed without optimisation and with gcov: {' '.join(bad)}",
+              file=sys.stderr)
+    return 0
+
+
 def everything(build, unit):
     forget(build)
     for test in unit:
@@ -102,6 +137,10 @@ def everything(build, unit):
     run(build, "flip", "--quick")
     for name in PARSERS:
         run(build, "fuzz_" + name, f"tests/fuzz/corpus/{name}")
+    return report(build)
+
+
+def report(build):
     found, total, hit = lines(build), 0, 0
     for file, count in sorted(found.items()):
         print(f"{share(count):5.1f} %  {len(count):4}  {file}")
@@ -115,6 +154,8 @@ def main():
     build, what, *rest = sys.argv[1:]
     if what == "fuzz":
         return fuzz(build)
+    if what == "programs":
+        return programs(build)
     if what == "lines":
         print(missed(lines(build)[rest[0]]))
         return 0

@@ -30,6 +30,7 @@ static int try(struct fuzz_blk *slot, uint64_t size, uint8_t mode, mbedtls_pk_co
 	struct fuzz_alloc spent;
 	int rc;
 
+	slot->read_bytes = 0;
 	slot->fail_read = mode >> 4 & 7;
 	fuzz_alloc_start(mode & 15);
 	rc = key ? lb_fit_check_signed(&slot->blk, size, key, &err)
@@ -39,6 +40,8 @@ static int try(struct fuzz_blk *slot, uint64_t size, uint8_t mode, mbedtls_pk_co
 	CHECK(spent.total_bytes <= CHECK_MEMORY + (key ? KEY_MEMORY : 0));
 	CHECK(key || !spent.balance);
 	CHECK(!slot->writes);
+	/* the structure, then kernel, fdt and ramdisk with at most so many images each */
+	CHECK(slot->read_bytes <= LB_FIT_HEADER_MAX + 3 * LB_FIT_NAMES_MAX * size);
 	return rc;
 }
 

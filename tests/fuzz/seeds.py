@@ -325,6 +325,8 @@ def fit_seeds(work):
         "no-kernel": [("-d", conf, "kernel")],
         "kernel-other": [("-t", "s", conf, "kernel", "other")],
         "kernel-no-text": [("-t", "x", conf, "kernel", "61616161")],
+        "kernel-16": [("-t", "s", conf, "kernel", *16 * ["kernel"])],
+        "kernel-17": [("-t", "s", conf, "kernel", *17 * ["kernel"])],
         "no-data": [("-d", "/images/kernel", "data")],
         "no-digest": [("-d", "/images/kernel/hash-1", "value")],
         "no-place": [("-t", "i", "/images/kernel", "data-size", "8")],
