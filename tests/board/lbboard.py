@@ -198,6 +198,7 @@ class Board:
     def power_on(self):
         assert not self._qemu, "already on"
         self._note("power on")
+        self._cursor = len(self.output)     # what an earlier power-on said is over
         self.power_on_time = time.monotonic()
         self._qemu = subprocess.Popen(self._command, cwd=self.work, stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -102,7 +102,8 @@ def test_release_that_is_not_healthy_is_replaced_by_the_confirmed_one(field):
     field.wait_confirmed(1)
     status = agent(field.board, "status")
     assert status["result"]["code"] == "trial-failed" and status["result"]["release"] == 2
-    assert "release 1 is back" in status["result"]["text"]
+    text = status["result"]["text"]
+    assert "the pump does not turn" in text and "release 1 is back" in text
     field.board.cut_power()
     assert field.holds("release-1.lbu")
 
