@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Recovery updates itself: one bundle with recovery release 2 and main release 2.
+
+The boot loader is the judge: a copy is good when it holds, byte for byte, a recovery
+that is known to start. Whatever happens, one of the two is.
+"""
+import random
+import time
+
+import pytest
+
+import lbfield
+from lbboard import BoardError
+from lbfield import agent, read_record, records
+
+MAIN_2 = "main OS release 2 is up"
+RUNS_A, RUNS_B = "Lifeboat recovery: copy=a reason=", "Lifeboat recovery: copy=b reason="
+SELF_UPDATE = 12
+
+
+class Copies:
+    """The card's two recovery copies and the recoveries that start."""
+
+    def __init__(self, card, first, second=None):
+        self.card = card
+        self.known = {n: p.read_bytes() for n, p in ((1, first), (2, second)) if p}
+
+    def release(self, copy):
+        """1 or 2, None for anything that is not one of the known ones."""
+        data = self.card.read(f"recovery_{copy}")
+        return next((n for n, fit in self.known.items() if data.startswith(fit)), None)
+
+    def both(self):
+        return self.release("a"), self.release("b")
+
+    def check(self):
+        """After any cut: a recovery comes up, and main only when it is meant to."""
+        assert self.both() != (None, None), "no recovery copy is good"
+        env, state = self.card.env(), lbfield.state_name(self.card)
+        assert env["lifeboat_slot"] in ("a", "b")
+        if env["lifeboat_boot"] == "main":
+            assert state in ("confirmed", "trial")
+        else:
+            assert env["lifeboat_boot"] == "recovery"
+            assert state in ("requested", "updating", "trial", "confirmed")
+
+
+def start_update(field, bundle, **server):
+    """The bundle is staged; the board is switched on."""
+    if server:
+        field.server.change(**server)
+    lbfield.stage(field.card, field.serve(bundle), release=2)
+    field.board.power_on()
+
+
+def copies_of(field, good=True):
+    return Copies(field.card, field.build / "images" / "recovery.itb",
+                  field.files / "recovery-2-good.itb" if good else None)
+
+
+def ends_in_release_2(field, bundle):
+    """Main is whole, confirmed and comes up again."""
+    field.wait_confirmed(2)
+    status = agent(field.board, "status")
+    assert status["running"]["release"] == 2 and status["result"]["code"] == "ok"
+    field.board.cut_power()
+    main = [i for i in lbfield.bundles.manifest_of(field.read_bundle(bundle))["images"]
+            if i["kind"] != "recovery"]
+    assert len(main) == 2
+    for image in main:
+        data = field.card.read(image["target"], 0, image["size"])
+        assert lbfield.bundles.sha(data) == image["sha256"]
+
+
+def test_recovery_and_main_are_both_updated_by_one_bundle(field):
+    """Found by the agent: it needs recovery release 2, and brings it."""
+    bundle, copies = "recovery-2-good.lbu", copies_of(field)
+    field.offer("release-1.lbu", bundle)
+    field.board.power_on().wait_for("main OS release 1 is up", timeout=30)
+    field.board.wait_for(RUNS_A + "requested", timeout=40)
+    field.board.wait_for("[recovery-written]", timeout=40, never="[installed]")
+    field.board.wait_for(RUNS_B + "requested", timeout=40, never="main OS release")
+    field.board.wait_for("[recovery-current]", timeout=40, never="[planned]")
+    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (2, 2) and field.card.env()["lifeboat_slot"] == "b"
+    assert SELF_UPDATE not in lbfield.read_records(field.card)
+
+    field.card.change_env(lifeboat_boot="manual", lifeboat_slot="a")    # the refreshed one
+    field.board.power_on().wait_for(RUNS_A + "manual", timeout=40)
+
+
+def test_recovery_that_panics_is_tried_twice_and_done_without(field):
+    bundle, copies = "recovery-2-dies.lbu", copies_of(field, good=False)
+    start_update(field, bundle)
+    for _ in range(2):
+        field.board.wait_for(RUNS_A, timeout=60)
+        field.board.wait_for("[recovery-written]", timeout=40, never="[installed]")
+        for _ in range(3):
+            field.board.wait_for("dying recovery:", timeout=40, never="Lifeboat recovery: copy")
+    field.board.wait_for(RUNS_A, timeout=60, never="dying recovery:")
+    field.board.wait_for("[recovery-not-updated]", timeout=40)
+    field.board.wait_for("[recovery-mended]", timeout=40)
+    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
+    assert read_record(field.card, SELF_UPDATE)["tries"] == 2
+
+
+def test_recovery_that_hangs_is_given_up_by_watchdog_and_boot_loader(field):
+    """The watchdog ends the first hang; a person's hand at the plug ends the others."""
+    bundle, copies = "recovery-2-hangs.lbu", copies_of(field, good=False)
+    start_update(field, bundle)
+    field.board.wait_for("[recovery-written]", timeout=60)
+    field.board.wait_for("hanging recovery", timeout=40)
+    field.board.wait_for("U-Boot 2025.01", timeout=90)
+    for _ in range(5):
+        field.board.wait_for("hanging recovery", timeout=60, never="[recovery-not-updated]")
+        field.board.power_cycle()
+        copies.check()
+    field.board.wait_for(RUNS_A, timeout=60, never="hanging recovery")
+    field.board.wait_for("[recovery-not-updated]", timeout=40)
+    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (1, 1)
+
+
+def test_recovery_with_a_foreign_signature_is_refused_before_it_is_booted(field):
+    bundle, copies = "recovery-2-foreign.lbu", copies_of(field, good=False)
+    before = field.main_bytes()
+    start_update(field, bundle)
+    field.board.wait_for("[fit-invalid]", timeout=60, never="[recovery-written]")
+    field.board.wait_for("[recovery-mended]", timeout=40)
+    field.board.wait_for("main OS release 1 is up", timeout=60, never="Lifeboat recovery: copy")
+    assert agent(field.board, "status")["result"]["code"] == "fit-invalid"
+    field.board.cut_power()
+    assert field.main_bytes() == before and copies.both() == (1, 1)
+    assert field.card.env()["lifeboat_slot"] == "a"
+
+
+def test_signature_that_only_the_boot_loader_finds_bad_counts_as_a_try(field):
+    """The other copy comes up in the same boot, with the flag still at the bad one."""
+    blind, bundle = field.files / "recovery-blind.itb", "recovery-2-foreign.lbu"
+    for name in ("recovery_a", "recovery_b"):
+        field.card.erase(name)
+        field.card.write_file(name, blind)
+    copies = Copies(field.card, blind)
+    start_update(field, bundle)
+    for _ in range(2):
+        field.board.wait_for(RUNS_A, timeout=60)
+        field.board.wait_for("[recovery-written]", timeout=40, never="[installed]")
+        field.board.wait_for("recovery_b cannot be booted", timeout=40)
+    field.board.wait_for(RUNS_A, timeout=60, never="U-Boot 2025.01")
+    field.board.wait_for("[recovery-not-updated]", timeout=40)
+    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
+
+
+# --- cuts
+
+MOMENTS = ["trying https", r"write +recovery", r"verify +recovery", "recovery-written",
+           "Lifeboat recovery: copy=b", "bundle-accepted", "recovery-current", "planned",
+           r"write +root"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
+    """One cut shortly after each of these, in this order; what was reached stays reached."""
+    source = random.Random(seed)
+    bundle, copies = "recovery-2-good.lbu", copies_of(field)
+    start_update(field, bundle, rate="1500k")
+    cuts = 0
+    for moment in MOMENTS:
+        try:
+            field.board.wait_for(moment, timeout=25, regex=True, never="main OS release")
+        except BoardError:
+            continue    # an earlier cut came after it already
+        time.sleep(source.uniform(0, 0.25))
+        field.board.power_cycle()
+        cuts += 1
+        copies.check()
+        assert lbfield.state_name(field.card) in ("requested", "updating", "trial")
+        if lbfield.state_name(field.card) == "updating":
+            assert copies.both() == (2, 2), "main is written by the recovery that stays"
+    field.board.wait_for(MAIN_2, timeout=90)
+    assert cuts >= len(MOMENTS) - 2
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (2, 2)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_power_cuts_at_any_moment_of_a_self_update(field, seed):
+    """Five cuts; the next one may come before anything is reached."""
+    source = random.Random(100 + seed)
+    bundle, copies = "recovery-2-good.lbu", copies_of(field)
+    start_update(field, bundle, rate="3000k")
+    for _ in range(5):
+        field.board.wait_for("bundle-accepted", "main OS release", timeout=60)
+        time.sleep(source.uniform(0, 2.5))
+        field.board.cut_power()
+        copies.check()
+        if field.card.env()["lifeboat_boot"] == "main":
+            break
+        field.board.power_on()
+    if not field.board.is_on():
+        field.board.power_on()
+    field.board.wait_for(MAIN_2, timeout=90)
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (2, 2)
