@@ -182,7 +182,10 @@ def manifest_seeds():
         "index-tiny": {"index__size": 32}, "payload-huge": {"payload__size": 8 << 30},
         "no-index": {"index": None}, "no-payload": {"payload": None},
         "no-index-digest": {"index__sha256": None}, "no-index-size": {"index__size": None},
-        "recovery": {"kind": "recovery"}, "fit": {"kind": "fit"}, "ubi": {"kind": "ubi"},
+        "recovery": {"kind": "recovery"}, "recovery-release": {"kind": "recovery", "recovery_release": 7},
+        "recovery-release-0": {"kind": "recovery", "recovery_release": 0},
+        "recovery-release-large": {"kind": "recovery", "recovery_release": 2 ** 40},
+        "fit": {"kind": "fit"}, "ubi": {"kind": "ubi"},
         "file": {"kind": "file"}, "no-target": {"target": None}, "no-size": {"size": None},
     }.items():
         put("manifest", "image-" + name, dump(one_image(good, **fields)))
