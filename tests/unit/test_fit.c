@@ -44,7 +44,9 @@ static const char make_fits[] =
 	"its kernel pss ours sha1 >t.its; mk sha1 -E -p 0x1000 -k . -r\n"
 	"its kernel pss ours sha256 >t.its; mk embedded -k . -r\n"
 	"its small pss ours sha256 | sed 's/\"ramdisk\");/\"board.dtb\");/' >t.its\n"
-	"mk small-embedded -k . -r\n";
+	"mk small-embedded -k . -r\n"
+	"for n in 16 17; do cp small-embedded names-$n\n"
+	"fdtput -t s names-$n /configurations/conf kernel $(yes kernel | head -n $n); done\n";
 
 static int make_all(void **state)
 {
@@ -269,6 +271,12 @@ static void another_kernel_with_its_own_hash_is_not_signed(void **state)
 	ram_close(&pem.blk);
 }
 
+static void images_in_a_list_are_counted(void **state)
+{
+	assert_int_equal(check_file("names-16"), 0);
+	assert_int_equal(check_file("names-17"), -LB_E_FIT);
+}
+
 static void an_unreadable_slot_is_an_io_error(void **state)
 {
 	struct ram_blk r;
@@ -289,6 +297,7 @@ int main(void)
 		cmocka_unit_test(a_truncated_fit_is_refused),
 		cmocka_unit_test(places_outside_of_the_image_are_refused),
 		cmocka_unit_test(another_kernel_with_its_own_hash_is_not_signed),
+		cmocka_unit_test(images_in_a_list_are_counted),
 		cmocka_unit_test(an_unreadable_slot_is_an_io_error),
 	};
 
