@@ -2,8 +2,10 @@
 # What can be said about sources and programs without running them. gcc's warnings are
 # errors in every build; here clang looks at the same files.
 
-SHELL_SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!/bin/(ba)?sh' 2>/dev/null)
-C_SOURCES = $(shell git ls-files '*.c')
+# of a checkout, or of an unpacked archive
+LINT_FILES = $(shell git ls-files 2>/dev/null || find * -path build -prune -o -type f -print)
+SHELL_SCRIPTS = $(shell grep -slE '^\#!/bin/(ba)?sh' $(LINT_FILES))
+C_SOURCES = $(filter %.c,$(LINT_FILES))
 PRODUCT_SOURCES = $(filter lib/% recovery/% main-agent/% tools/%,$(C_SOURCES))
 LINT_INCLUDES = -iquote tests/powercut -isystem $(B)/deps/host/include
 LINT_CLANG = clang -fsyntax-only $(OUR_CFLAGS) -DLB_BUILD_TIME=0 $(LINT_INCLUDES)
