@@ -3,18 +3,24 @@
 
 The moments come from a seed that is part of the test's name: run it alone to get
 them again (the board is as fast as the machine is, so only about the same ones).
+LB_SEEDS=20 make board-test T=power_cut tries 20 of each.
 """
+import os
 import random
 import time
 
 import pytest
 
 import lbfield
-from lbfield import agent
+from lbfield import agent, records
 from lbtraffic import Bundle, Traffic
 
 FLUSH_BYTES = 1 << 20
 RECOVERY = "Lifeboat recovery: copy="
+
+
+def seeds(count):
+    return pytest.mark.parametrize("seed", range(1, int(os.environ.get("LB_SEEDS", count)) + 1))
 
 
 def ends_in_release_2(field, timeout=90):
@@ -28,7 +34,7 @@ def ends_in_release_2(field, timeout=90):
     return status
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@seeds(3)
 def test_power_cut_while_the_agent_stages(field, seed):
     """Two cuts between the first look at release 2 and the reboot into recovery."""
     source = random.Random(seed)
@@ -48,7 +54,7 @@ def test_power_cut_while_the_agent_stages(field, seed):
     ends_in_release_2(field)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@seeds(3)
 def test_power_cuts_while_recovery_installs(field, seed):
     """Four cuts; the first ones may hit anything from the kernel's start to the handover."""
     source = random.Random(seed)
@@ -76,7 +82,7 @@ def test_power_cuts_while_recovery_installs(field, seed):
     assert traffic.payload_again <= cuts * (FLUSH_BYTES + bundle.largest_chunk())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@seeds(2)
 def test_power_cuts_between_trial_and_confirmation(field, seed):
     """As many as the boot limit has room for; the next boot confirms."""
     source = random.Random(seed)
@@ -96,3 +102,29 @@ def test_power_cuts_between_trial_and_confirmation(field, seed):
             break
     ends_in_release_2(field)
     assert "reason=boot-limit" not in field.board.output
+
+
+@seeds(2)
+def test_power_cuts_while_rescue_fetches_the_confirmed_release(field, seed):
+    """Release 2 used up its boots and nothing of main is left: release 1 comes back."""
+    source = random.Random(seed)
+    field.server.change(rate="1500k")
+    field.card.erase("root")
+    lbfield.change_records(field.card, {records.STATE: lbfield.to_json(
+        {"state": "trial", "release": 2, "manifest": "ab" * 32})})
+    field.card.change_env(bootcount="3", upgrade_available="1")
+    field.board.power_on()
+    for _ in range(3):
+        field.board.wait_for("[planned]", timeout=60)
+        time.sleep(source.uniform(0, 1.2))
+        field.board.cut_power()
+        state, flag = lbfield.state_name(field.card), field.card.env()["lifeboat_boot"]
+        assert (state, flag) in {("rescue", "recovery"), ("trial", "recovery"), ("trial", "main")}
+        field.board.power_on()
+        if (state, flag) == ("trial", "main"):
+            break
+    field.board.wait_for("main OS release 1 is up", timeout=60)
+    field.wait_confirmed(1)
+    assert agent(field.board, "status")["result"]["code"] == "trial-failed"
+    field.board.cut_power()
+    assert field.holds("release-1.lbu")

@@ -17,8 +17,8 @@ PROGRESS_EVERY_S = 2.0      # without a terminal
 # What of the board's console matters to a reader, and how it is called.
 CONSOLE = [
     (re.compile(r"^U-Boot 20\S+"), "U-Boot"),
-    (re.compile(r"^Lifeboat: network address"), "init"),
-    (re.compile(r"^Lifeboat: "), "U-Boot"),
+    (re.compile(r"^Lifeboat: (?=trying|changing|recovery|boot cannot|nothing can).*"), "U-Boot"),
+    (re.compile(r"^Lifeboat: "), "init"),
     (re.compile(r"^Lifeboat recovery: copy="), "init"),
     (re.compile(r"^lifeboat: (.*)"), "recovery"),
     (re.compile(r"^lifeboat-agent: (.*)"), "agent"),
