@@ -12,6 +12,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "bundle/url.h"
 #include "linux/clock.h"
 
 #define DISCARD_MAX (16u * 1024u) /* an error page longer than this costs the connection */
@@ -453,9 +454,12 @@ static int set_options(struct lb_http_session *s, const struct lb_http_options *
 static int check_arguments(const char *url, const struct lb_http_options *opt,
 			   struct lb_error *err)
 {
+	char shown[81];
+
 	if ((strncasecmp(url, "http://", 7) && !lb_http_is_https(url)) ||
 	    strlen(url) > LB_HTTP_URL_MAX)
-		return lb_error_set(err, LB_E_INVALID, "%.80s is not an http or https address", url);
+		return lb_error_set(err, LB_E_INVALID, "%s is not an http or https address",
+				    lb_url_shown(url, shown, sizeof(shown)));
 	if (opt->header && (strpbrk(opt->header, "\r\n") || !strchr(opt->header, ':')))
 		return lb_error_set(err, LB_E_INVALID, "the request's header line is malformed");
 	if (opt->ca_pem || opt->ca_file)

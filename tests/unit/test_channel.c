@@ -3,6 +3,7 @@
 #include "golden.h"
 
 #include "base/bytes.h"
+#include "bundle/url.h"
 #include "trust/channel.h"
 
 static struct lb_keyring ring;
@@ -167,6 +168,36 @@ static void urls_resolve(void **state)
 			 -LB_E_TOO_BIG);
 }
 
+/* What may hold a token is not shown; what is no URL of a server stays as it is. */
+static void urls_are_shown_without_secrets(void **state)
+{
+	static const struct {
+		const char *url, *shown;
+	} cases[] = {
+		{ "https://u.example/a.lbu", "https://u.example/a.lbu" },
+		{ "https://u.example:8443/a.lbu?token=SECRET", "https://u.example:8443/a.lbu" },
+		{ "http://user:SECRET@u.example/a", "http://u.example/a" },
+		{ "HTTP://SECRET@x@u.example", "HTTP://u.example" },
+		{ "http://u.example?SECRET@x/y", "http://u.example" },
+		{ "http://user:SECRET@u.example#SECRET", "http://u.example" },
+		{ "http://u.example/with@sign#SECRET?", "http://u.example/with@sign" },
+		{ "ftp://user:SECRET@u.example/a", "ftp://u.example/a" },
+		{ "https://SECRET@", "https://" },
+		{ "file:///data/a?b@c.lbu", "file:///data/a?b@c.lbu" },
+		{ "/data/a://x?b@c", "/data/a://x?b@c" },
+		{ "", "" },
+	};
+	char text[64], small[12];
+
+	(void)state;
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		lb_url_shown(cases[i].url, text, sizeof(text));
+		assert_string_equal(text, cases[i].shown);
+	}
+	assert_string_equal(lb_url_shown("http://u:p@u.example/", small, sizeof(small)),
+			    "http://u.ex");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +207,7 @@ int main(void)
 		cmocka_unit_test(a_bundle_is_no_channel),
 		cmocka_unit_test(contents_are_checked),
 		cmocka_unit_test(urls_resolve),
+		cmocka_unit_test(urls_are_shown_without_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
