@@ -40,6 +40,8 @@ void agent_attempt_settle(const struct agent *a, struct agent_device *d, struct 
 	if (!t->pending || d->state.name != LB_STATE_CONFIRMED)
 		return;
 	t->pending = false;
+	t->reboot_wanted = false;
+	t->reboots = 0;
 	if (t->release == a->running.release) {
 		memset(t, 0, sizeof(*t));
 	} else if (!lb_result_load(&d->log, &r, NULL) && concerns(t, &r)) {
@@ -50,6 +52,13 @@ void agent_attempt_settle(const struct agent *a, struct agent_device *d, struct 
 			  delay_s(a, t));
 	}
 	save(a, m);
+}
+
+bool agent_attempt_reboots(const struct agent_device *d, const struct agent_attempt *t)
+{
+	return t->pending && t->reboot_wanted && d->state.name == LB_STATE_REQUESTED &&
+	       d->boot_status.target == LB_BOOT_RECOVERY &&
+	       !memcmp(t->manifest, d->state.manifest, sizeof(t->manifest));
 }
 
 int64_t agent_attempt_wait_s(const struct agent *a, struct agent_memory *m,

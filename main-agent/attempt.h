@@ -24,6 +24,9 @@ void agent_attempt_settle(const struct agent *a, struct agent_device *d, struct 
 int64_t agent_attempt_wait_s(const struct agent *a, struct agent_memory *m,
 			     const uint8_t manifest[LB_SHA256_BYTES]);
 
+/* Staged by us to reboot at once, and main still runs: the reboot did not happen. */
+bool agent_attempt_reboots(const struct agent_device *d, const struct agent_attempt *t);
+
 /* @first, doubled for each failure after the first, at most @most. */
 uint64_t agent_backoff_s(uint64_t first, uint64_t most, uint32_t failures);
 

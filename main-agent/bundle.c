@@ -70,7 +70,7 @@ int agent_bundle_open(const struct agent *a, const struct agent_place *place, in
 
 	memset(ret, 0, sizeof(*ret));
 	ret->place = *place;
-	agent_detail(a, "looking at the head of %s", place->here);
+	agent_detail(a, "looking at the head of %s", place->shown);
 	rc = open_source(a, place, now_s, &src, err);
 	if (!rc)
 		rc = lb_bundle_read_head(src, &ret->head, err);
@@ -95,19 +95,19 @@ static int file_bytes(const char *path, uint64_t *ret, struct lb_error *err)
 }
 
 /* One range request in the middle of things; 0 bytes when the server does not tell. */
-static int server_bytes(const struct agent *a, const char *url, uint64_t offset, int64_t now_s,
+static int server_bytes(const struct agent *a, const struct agent_place *p, uint64_t offset, int64_t now_s,
 			uint64_t *ret, struct lb_error *err)
 {
-	struct lb_http_options opt = agent_http_options(a, url, now_s);
+	struct lb_http_options opt = agent_http_options(a, p->here, now_s);
 	struct lb_http_reply reply;
 	uint8_t probe[PROBE_BYTES];
-	ptrdiff_t n = lb_http_get_range(url, &opt, offset, probe, sizeof(probe), &reply, err);
+	ptrdiff_t n = lb_http_get_range(p->here, &opt, offset, probe, sizeof(probe), &reply, err);
 
 	if (n < 0)
 		return once((int)n, err);
 	if (!reply.ranges)
 		agent_say(a, "the server of %s has no ranges: recovery has to read the whole file "
-			     "after each interruption", url);
+			     "after each interruption", p->shown);
 	*ret = reply.total_bytes;
 	return 0;
 }
@@ -122,14 +122,14 @@ static int check_whole(const struct agent *a, const struct agent_bundle *b, int6
 	if (rc)
 		return rc;
 	rc = b->place.is_file ? file_bytes(b->place.here, &bytes, err)
-			      : server_bytes(a, b->place.here, b->head.end_offset, now_s, &bytes, err);
+			      : server_bytes(a, &b->place, b->head.end_offset, now_s, &bytes, err);
 	if (rc)
 		return rc;
 	if (b->place.is_file || bytes)
 		if (bytes < layout.end_offset)
 			return lb_error_set(err, LB_E_TRUNCATED, "%.100s has %" PRIu64
 					    " bytes, the bundle's contents end at %" PRIu64,
-					    b->place.here, bytes, layout.end_offset);
+					    b->place.shown, bytes, layout.end_offset);
 	return 0;
 }
 

@@ -101,16 +101,54 @@ static uint64_t reboot(struct daemon *d)
 	return d->a->set.health_retry_s; /* init ends us before that */
 }
 
-static int read_state(struct daemon *d, enum lb_state_name *ret, struct lb_error *err)
+/* What a step depends on, all of it stored: another process may have staged something. */
+struct situation {
+	enum lb_state_name state;
+	bool reboot_missing; /* staged by us, but the reboot into recovery did not happen */
+	struct agent_memory memory;
+};
+
+static int look(struct daemon *d, struct situation *ret, struct lb_error *err)
 {
 	struct agent_device dev;
 	int rc = agent_device_open(d->a, false, &dev, err);
 
 	if (rc)
 		return rc;
-	*ret = dev.state.name;
+	agent_memory_load(d->a, &ret->memory);
+	ret->state = dev.state.name;
+	ret->reboot_missing = agent_attempt_reboots(&dev, &ret->memory.attempt);
 	agent_device_close(&dev);
 	return 0;
+}
+
+/*
+ * The agent was killed between staging and the reboot, or the reboot had no effect. The
+ * count is stored before: a device that always comes back to main waits longer each time.
+ * Milliseconds until the next step.
+ */
+static uint64_t reboot_again(struct daemon *d, struct agent_memory *m)
+{
+	const struct agent_settings *set = &d->a->set;
+	struct agent_attempt *t = &m->attempt;
+	uint64_t now_ms = lb_clock_ms(d->a->clock);
+	struct lb_error err = { 0 };
+
+	if (!d->reboot_at_ms)
+		d->reboot_at_ms = now_ms + 1 + (!t->reboots ? 0 :
+			agent_backoff_s(set->retry_min_s, set->retry_max_s, t->reboots) * 1000);
+	if (now_ms < d->reboot_at_ms) {
+		agent_daemon_show(d, "waiting to reboot into recovery again", false);
+		return d->reboot_at_ms - now_ms;
+	}
+	t->reboots++;
+	if (agent_memory_save(d->a, m, &err))
+		agent_daemon_complain(d, &err);
+	agent_say(d->a, "release %" PRIu64 " is staged, but main still runs", t->release);
+	if (agent_reboot(d->a, &err))
+		agent_daemon_complain(d, &err);
+	d->reboot_at_ms = 0;
+	return set->retry_min_s * 1000;
 }
 
 /*
@@ -147,13 +185,18 @@ static uint64_t step(struct daemon *d)
 {
 	enum lb_state_name state;
 	struct lb_error err = { 0 };
+	struct situation now;
 
 	if (d->reboot_due)
 		return reboot(d) * 1000;
-	if (read_state(d, &state, &err)) {
+	if (look(d, &now, &err)) {
 		agent_daemon_complain(d, &err);
 		return d->a->set.retry_min_s * 1000;
 	}
+	state = now.state;
+	if (now.reboot_missing && d->a->set.reboot_count)
+		return reboot_again(d, &now.memory);
+	d->reboot_at_ms = 0;
 	if (state == LB_STATE_CONFIRMED)
 		return attend(d);
 	if (state == LB_STATE_TRIAL)

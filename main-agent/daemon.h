@@ -12,6 +12,8 @@ struct daemon {
 	bool stop;
 	bool healthy;	      /* this boot was reported to the boot counter */
 	bool reboot_due;      /* staged by us, or a failed trial */
+	bool remedy_sought;   /* for a device without a record of its release; once is enough */
+	uint64_t reboot_at_ms;/* monotonic: when a reboot that did not happen is tried again; 0: unplanned */
 	uint64_t poll_at_ms;  /* monotonic: when the channel is asked next */
 	uint32_t failures;    /* polls in a row without an answer */
 	struct lb_error last; /* said last, to say it once */

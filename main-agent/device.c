@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "flow/floor.h"
 #include "linux/config_open.h"
 
 #ifndef LB_BUILD_TIME
@@ -33,10 +34,24 @@ static int open_boot(const struct agent *a, bool writable, struct agent_device *
 	return rc ? rc : lb_boot_open(&d->boot, d->env_blk[0], d->env_blk[1], err);
 }
 
+/*
+ * What the records say of the floors. One that cannot be read must not keep the device
+ * from updates: others say the same, and recovery asks them again.
+ */
+static void read_floors(const struct agent *a, struct agent_device *d)
+{
+	struct lb_error why = { 0 };
+	int64_t stored = 0;
+
+	if (lb_floor_effective(&d->log, &a->ring, a->device.floor_release, &d->floor, &why))
+		agent_detail(a, "%s; going on with the built-in floor", why.text);
+	if (!lb_clock_floor_load(&d->log, &stored, NULL) && stored > d->clock_floor_s)
+		d->clock_floor_s = stored;
+}
+
 int agent_device_refresh(const struct agent *a, struct agent_device *d, struct lb_error *err)
 {
-	int64_t stored = 0;
-	int rc = 0;
+	int rc;
 
 	lb_boot_read(&d->boot, &d->boot_status);
 	memset(&d->state, 0, sizeof(d->state));
@@ -47,14 +62,8 @@ int agent_device_refresh(const struct agent *a, struct agent_device *d, struct l
 	rc = lb_state_load(&d->log, &d->state, err);
 	if (rc && rc != -LB_E_NOT_FOUND)
 		return rc;
-	rc = lb_floor_load(&d->log, &d->floor, err);
-	if (!rc)
-		rc = lb_clock_floor_load(&d->log, &stored, err);
-	if (d->floor < a->device.floor_release)
-		d->floor = a->device.floor_release;
-	if (stored > d->clock_floor_s)
-		d->clock_floor_s = stored;
-	return rc;
+	read_floors(a, d);
+	return 0;
 }
 
 int agent_device_open(const struct agent *a, bool writable, struct agent_device *d,

@@ -68,6 +68,8 @@ static void read_attempt(const cJSON *obj, struct agent_attempt *t)
 	t->failures = (uint32_t)number(obj, "failures");
 	t->not_before_s = (int64_t)number(obj, "not_before");
 	t->pending = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "pending"));
+	t->reboot_wanted = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "reboot_wanted"));
+	t->reboots = (uint32_t)number(obj, "reboots");
 	take_text(obj, "deployment", t->deployment, sizeof(t->deployment));
 }
 
@@ -97,6 +99,8 @@ static void add_attempt(cJSON *root, const struct agent_attempt *t)
 	cJSON_AddNumberToObject(obj, "failures", t->failures);
 	cJSON_AddNumberToObject(obj, "not_before", (double)t->not_before_s);
 	cJSON_AddBoolToObject(obj, "pending", t->pending);
+	cJSON_AddBoolToObject(obj, "reboot_wanted", t->reboot_wanted);
+	cJSON_AddNumberToObject(obj, "reboots", t->reboots);
 	cJSON_AddStringToObject(obj, "deployment", t->deployment);
 }
 

@@ -16,6 +16,8 @@ struct agent_attempt {
 	uint32_t failures;   /* in a row, of this manifest */
 	int64_t not_before_s;/* next automatic staging; 0: any time */
 	bool pending;	     /* staged, outcome not yet seen */
+	bool reboot_wanted;  /* staged to reboot at once, not with whoever reboots next */
+	uint32_t reboots;    /* tried again since, without effect so far */
 	char deployment[LB_ID_MAX + 1];
 };
 

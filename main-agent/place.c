@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "bundle/url.h"
+
 #define FILE_SCHEME "file://"
 
 static bool is_http(const char *s)
@@ -26,12 +28,15 @@ static bool is_plain(const char *s)
 
 static int take_http(const char *url, struct agent_place *ret, struct lb_error *err)
 {
+	char shown[121];
+
+	lb_url_shown(url, shown, sizeof(shown));
 	if (strlen(url) > LB_URL_MAX)
 		return lb_error_set(err, LB_E_INVALID, "URL %.60s... is longer than %d characters",
-				    url, LB_URL_MAX);
+				    shown, LB_URL_MAX);
 	if (!is_plain(url))
-		return lb_error_set(err, LB_E_INVALID, "URL %.120s holds a space or something else "
-				    "that has to be percent-encoded", url);
+		return lb_error_set(err, LB_E_INVALID, "URL %s holds a space or something else "
+				    "that has to be percent-encoded", shown);
 	ret->is_file = false;
 	snprintf(ret->here, sizeof(ret->here), "%s", url);
 	snprintf(ret->there, sizeof(ret->there), "%s", url);
@@ -83,6 +88,7 @@ int agent_place_of(const struct agent *a, const char *text, struct agent_place *
 		   struct lb_error *err)
 {
 	struct agent_place p = { 0 };
+	char shown[121];
 	int rc;
 
 	if (is_http(text)) {
@@ -91,19 +97,22 @@ int agent_place_of(const struct agent *a, const char *text, struct agent_place *
 		rc = take_file(a, text + strlen(FILE_SCHEME), &p, err);
 	} else if (strstr(text, "://")) {
 		rc = lb_error_set(err, LB_E_INVALID,
-				  "%.120s: only https, http and files are possible", text);
+				  "%s: only https, http and files are possible",
+				  lb_url_shown(text, shown, sizeof(shown)));
 	} else {
 		rc = take_file(a, text, &p, err);
 	}
-	if (!rc)
+	if (!rc) {
+		lb_url_shown(p.here, p.shown, sizeof(p.shown));
 		*ret = p;
+	}
 	return rc;
 }
 
 int agent_place_of_recovery(const struct agent *a, const char *url, struct agent_place *ret,
 			    struct lb_error *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], shown[151];
 	const char *rest = NULL;
 
 	if (is_http(url))
@@ -111,7 +120,8 @@ int agent_place_of_recovery(const struct agent *a, const char *url, struct agent
 	if (*a->set.recovery_dir && !strncasecmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))
 		rest = below(url + strlen(FILE_SCHEME), a->set.recovery_dir);
 	if (!rest)
-		return lb_error_set(err, LB_E_INVALID, "%.150s is out of main's reach", url);
+		return lb_error_set(err, LB_E_INVALID, "%s is out of main's reach",
+				    lb_url_shown(url, shown, sizeof(shown)));
 	snprintf(path, sizeof(path), "%s%s", a->set.handover_dir, rest);
 	return agent_place_of(a, path, ret, err);
 }

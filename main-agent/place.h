@@ -9,6 +9,7 @@ struct agent_place {
 	bool is_file;
 	char here[LB_URL_MAX + 1];  /* URL, or a path in main */
 	char there[LB_URL_MAX + 1]; /* URL for the request */
+	char shown[LB_URL_MAX + 1]; /* here, for messages: without what may hold a token */
 };
 
 /**

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "daemon.h"
 #include "files.h"
+#include "remedy.h"
 
 static int stage(struct daemon *d, struct agent_device *dev, const struct lb_channel *ch,
 		 const struct lb_channel_release *e, struct agent_memory *m, struct lb_error *err)
@@ -56,6 +57,22 @@ static int consider(struct daemon *d, struct agent_device *dev, const struct lb_
 	return stage(d, dev, ch, e, m, err);
 }
 
+/* A device as the factory left it: without its release on record a lost flag ends in waiting. */
+static void seek_remedy(struct daemon *d, struct agent_device *dev, const struct lb_channel *ch,
+			int64_t now_s)
+{
+	struct lb_error why = { 0 };
+	int rc;
+
+	if (d->remedy_sought)
+		return;
+	rc = agent_remedy_learn(d->a, dev, ch, now_s, &why);
+	d->remedy_sought = rc != -LB_E_UNREACHABLE;
+	if (rc)
+		agent_detail(d->a, "release %" PRIu64 " is not on record: %s", d->a->running.release,
+			     why.text);
+}
+
 static int poll_channel(struct daemon *d, struct agent_device *dev, uint32_t *ret_retry_s,
 			struct lb_error *err)
 {
@@ -67,11 +84,13 @@ static int poll_channel(struct daemon *d, struct agent_device *dev, uint32_t *re
 	agent_memory_load(d->a, &m);
 	now_s = agent_device_now(d->a, dev, m.channel_created_s);
 	rc = agent_channel_fetch(d->a, now_s, &m, &ch, ret_retry_s, err);
-	if (rc)
+	if (rc) {
 		agent_report_note(d->a, AGENT_SUBJECT_CHECK, lb_clock_wall_s(d->a->clock), rc, 0,
 				  err->text);
-	else
+	} else {
+		seek_remedy(d, dev, &ch, now_s);
 		rc = consider(d, dev, &ch, &m, err);
+	}
 	lb_channel_free(&ch);
 	return rc;
 }

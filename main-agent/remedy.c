@@ -15,7 +15,7 @@ static int still_there(const struct agent *a, const struct agent_place *place,
 	int rc = agent_bundle_open(a, place, now_s, ret, err);
 
 	if (!rc && memcmp(ret->head.manifest_sha256, manifest, LB_SHA256_BYTES))
-		rc = lb_error_set(err, LB_E_CHANGED, "%.150s is another bundle now", place->here);
+		rc = lb_error_set(err, LB_E_CHANGED, "%.150s is another bundle now", place->shown);
 	return rc;
 }
 
@@ -58,7 +58,7 @@ static int check_bundle(const struct agent *a, const struct agent_bundle *b, str
 
 	if (b->manifest.release != a->running.release)
 		return lb_error_set(err, LB_E_CHANGED, "%.100s is release %" PRIu64 ", not %" PRIu64,
-				    b->place.here, b->manifest.release, a->running.release);
+				    b->place.shown, b->manifest.release, a->running.release);
 	dev.floor_release = 0;
 	return lb_policy_check(&b->manifest, &dev, NULL, err);
 }
@@ -87,7 +87,7 @@ static int by_channel(const struct agent *a, struct agent_device *d, const struc
 		rc = store(d, &b, err);
 	if (!rc)
 		agent_say(a, "release %" PRIu64 " can be had again from %s", a->running.release,
-			  place.there);
+			  place.shown);
 	agent_bundle_close(&b);
 	return rc;
 }
@@ -113,4 +113,12 @@ int agent_remedy_check(const struct agent *a, struct agent_device *d, const stru
 				    "release %" PRIu64 ", which is running, could not be had again: %.140s",
 				    a->running.release, why.text);
 	return 0;
+}
+
+int agent_remedy_learn(const struct agent *a, struct agent_device *d, const struct lb_channel *ch,
+		       int64_t now_s, struct lb_error *err)
+{
+	if (lb_log_find(&d->log, LB_REC_CONFIRMED) || d->state.name != LB_STATE_CONFIRMED)
+		return 0;
+	return by_channel(a, d, ch, now_s, err);
 }

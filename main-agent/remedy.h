@@ -22,4 +22,16 @@
 int agent_remedy_check(const struct agent *a, struct agent_device *d, const struct lb_channel *ch,
 		       int64_t now_s, struct lb_error *err) LB_MUST_CHECK;
 
+/**
+ * agent_remedy_learn() - put the running release on record on a device that never was updated
+ *
+ * Nothing when there is a record of a confirmed release, of whatever kind, or @d is not
+ * in state confirmed. Otherwise as agent_remedy_check() by the channel: recovery can
+ * then compare main with its manifest, and fetch it again.
+ *
+ * Return: 0, also when there was nothing to do; else what kept it from being stored.
+ */
+int agent_remedy_learn(const struct agent *a, struct agent_device *d, const struct lb_channel *ch,
+		       int64_t now_s, struct lb_error *err) LB_MUST_CHECK;
+
 #endif

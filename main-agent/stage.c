@@ -28,7 +28,7 @@ static int check_first(const struct agent *a, const struct agent_device *d,
 
 	if (order->manifest && memcmp(order->manifest, b->head.manifest_sha256, LB_SHA256_BYTES))
 		return lb_error_set(err, LB_E_CHANGED, "%.120s is not the bundle that the channel names",
-				    b->place.here);
+				    b->place.shown);
 	rc = agent_bundle_check(a, d, b, now_s, err);
 	if (rc)
 		return rc;
@@ -54,9 +54,9 @@ static int check_others(const struct agent *a, const struct agent_order *order,
 		agent_bundle_close(&b);
 		if (differs)
 			return lb_error_set(err, LB_E_CHANGED, "%.90s and %.90s are different bundles",
-					    order->places[0].here, order->places[i].here);
+					    order->places[0].shown, order->places[i].shown);
 		if (rc)
-			agent_say(a, "%s is no source just now: %s", order->places[i].here, why.text);
+			agent_say(a, "%s is no source just now: %s", order->places[i].shown, why.text);
 	}
 	return 0;
 }
@@ -124,6 +124,8 @@ static void note_attempt(const struct agent *a, struct agent_memory *m, const st
 	memcpy(t->manifest, r->manifest, LB_SHA256_BYTES);
 	t->release = r->release;
 	t->pending = true;
+	t->reboot_wanted = !a->opt.no_reboot;
+	t->reboots = 0;
 	snprintf(t->deployment, sizeof(t->deployment), "%s", r->deployment);
 	if (agent_memory_save(a, m, &err))
 		agent_error(a, "%s; back-off after a failure will not work", err.text);

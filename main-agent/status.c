@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "bundle/url.h"
 #include "device.h"
 #include "files.h"
 #include "memory.h"
@@ -59,10 +60,21 @@ static cJSON *result_json(struct agent_device *d)
 	return obj;
 }
 
+/* Where something can be had, as far as it may be shown. */
+static void add_urls(cJSON *obj, const char (*urls)[LB_URL_MAX + 1], uint32_t count)
+{
+	cJSON *list = cJSON_AddArrayToObject(obj, "urls");
+	char shown[LB_URL_MAX + 1];
+
+	for (uint32_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(lb_url_shown(urls[i], shown,
+									   sizeof(shown))));
+}
+
 static cJSON *request_json(struct agent_device *d)
 {
 	struct lb_request r;
-	cJSON *obj, *urls;
+	cJSON *obj;
 
 	if (!d->log.blk || lb_request_load(&d->log, &r, NULL))
 		return cJSON_CreateNull();
@@ -71,24 +83,20 @@ static cJSON *request_json(struct agent_device *d)
 	add_number(obj, "release", r.release);
 	cJSON_AddStringToObject(obj, "deployment", r.deployment);
 	add_number(obj, "budget_bytes", r.budget_bytes);
-	urls = cJSON_AddArrayToObject(obj, "urls");
-	for (uint32_t i = 0; i < r.url_count; i++)
-		cJSON_AddItemToArray(urls, cJSON_CreateString(r.urls[i]));
+	add_urls(obj, (const char (*)[LB_URL_MAX + 1])r.urls, r.url_count);
 	return obj;
 }
 
 static cJSON *release_json(struct agent_device *d, uint16_t type)
 {
 	struct lb_release r = { 0 };
-	cJSON *obj, *urls;
+	cJSON *obj;
 
 	if (!d->log.blk || lb_release_load(&d->log, type, &r, NULL))
 		return cJSON_CreateNull();
 	obj = cJSON_CreateObject();
 	add_number(obj, "release", r.release);
-	urls = cJSON_AddArrayToObject(obj, "urls");
-	for (uint32_t i = 0; i < r.url_count; i++)
-		cJSON_AddItemToArray(urls, cJSON_CreateString(r.urls[i]));
+	add_urls(obj, (const char (*)[LB_URL_MAX + 1])r.urls, r.url_count);
 	lb_release_free(&r);
 	return obj;
 }

@@ -8,7 +8,7 @@ import time
 import bundles
 import pytest
 from conftest import entry, make_bundle, channel_file
-from device import INSTALLED, REQUEST, release_record
+from device import CONFIRMED, INSTALLED, REQUEST, release_record
 from test_commands import RESULT_2, put_trial
 
 
@@ -361,6 +361,97 @@ def test_a_confirmation_that_the_environment_does_not_know_is_told_again(main, s
     main.put_env(upgrade_available="1", bootcount="1")
     with main.daemon() as d:
         d.until(lambda: main.env()["upgrade_available"] == "0")
+
+
+# ---- a reboot that did not happen --------------------------------------------
+
+
+def install_and_die(main, *args):
+    """Staged; then the reboot takes the agent's process with it, and nothing else."""
+    reboot = main.agent_settings["reboot"]
+    main.agent_settings["reboot"] = ["/bin/sh", "-c", "kill -9 $PPID"]
+    p = main.popen("install", *args)
+    p.communicate(timeout=60)
+    main.agent_settings["reboot"] = reboot
+    assert main.state() == "requested" and main.power_on() == "requested"
+    return p.returncode
+
+
+def test_a_reboot_that_did_not_happen_is_made_up_for(main, shop):
+    shop.offer(1, 2)
+    assert install_and_die(main) == -signal.SIGKILL
+    assert main.reboots() == 0 and memory(main)["attempt"]["reboot_wanted"] is True
+    with main.daemon() as d:
+        d.until(main.reboots, timeout=5)
+        assert memory(main)["attempt"]["reboots"] == 1
+    assert main.state() == "requested", "staged as before"
+
+
+def test_reboots_without_effect_come_less_and_less_often(main, shop):
+    """The count outlives the daemon: a device that always comes back to main is left usable."""
+    shop.offer(1, 2)
+    main.agent_settings.update(retry_min=1, retry_max=600)
+    install_and_die(main)
+    with main.daemon() as d:
+        d.until(lambda: main.reboots() == 3)
+    assert memory(main)["attempt"]["reboots"] == 3
+    with main.daemon() as d:
+        d.until(lambda: "again" in main.status()["daemon"]["activity"])
+        time.sleep(2)
+        assert main.reboots() == 3, "4 s have to pass"
+        d.until(lambda: main.reboots() == 4)
+
+
+@pytest.mark.parametrize("change", ["no-reboot", "none", "other"])
+def test_nobody_is_rebooted_who_did_not_ask_for_it(main, shop, change):
+    shop.offer(1, 2)
+    if change == "no-reboot":
+        assert main.agent("install", "--no-reboot")[0] == 0
+    else:
+        install_and_die(main)
+    if change == "none":
+        main.agent_settings["reboot"] = "none"
+    if change == "other":  # somebody else staged something else meanwhile
+        main.put_records(STATE={"state": "requested", "release": 3, "manifest": "ab" * 32},
+                         REQUEST={"urls": ["/x"], "release": 3, "manifest": "ab" * 32})
+    with main.daemon() as d:
+        d.until(lambda: main.status()["daemon"]["activity"] == "waiting for a reboot into recovery")
+        time.sleep(1.5)
+        assert main.reboots() == 0
+
+
+# ---- a device as the factory left it -----------------------------------------
+
+
+def test_the_running_release_is_put_on_record(main, shop):
+    """Without it recovery could neither compare main with anything nor fetch it again."""
+    shop.offer(1)
+    assert main.status()["confirmed"] is None
+    with main.daemon() as d:
+        d.until(lambda: main.status()["confirmed"])
+    assert main.status()["confirmed"] == {"release": 1, "urls": [shop.url(1)]}
+    assert main.records()[CONFIRMED] == release_record(bundles.split(shop.bundles[1]), 1,
+                                                       [shop.url(1)])
+
+
+def test_a_record_of_the_running_release_is_left_alone(main, shop):
+    shop.offer(1)
+    here = release_record(bundles.split(shop.bundles[1]), 1, ["https://example.invalid/1.lbu"])
+    main.put_records(STATE={"state": "confirmed"}, CONFIRMED=here)
+    main.agent_settings["interval"] = 1
+    with main.daemon() as d:
+        d.until(lambda: len(shop.asked("channel.lbc")) >= 2)
+    assert main.records()[CONFIRMED] == here and not shop.asked("1.lbu")
+
+
+def test_another_bundle_under_the_running_releases_name_is_not_believed(main, shop, key, stranger):
+    shop.offer(1)
+    shop.put(1, make_bundle(stranger, 1))
+    main.agent_settings["interval"] = 1
+    with main.daemon() as d:
+        d.until(lambda: len(shop.asked("channel.lbc")) >= 2)
+    assert main.status()["confirmed"] is None
+    assert "release 1 is not on record" in d.log
 
 
 def test_main_that_runs_in_the_middle_of_an_update_says_so(main, shop):

@@ -334,6 +334,49 @@ def test_read_only_and_vanished_slots(main, shop, tmp_path):
     assert slot.read_bytes() == bytes(MIB)
 
 
+@pytest.mark.parametrize("floor", [None, b"junk", b'{"release":0}'])
+def test_the_floor_survives_its_record(main, shop, key, floor):
+    """Deleted or spoiled: the signed manifest of the confirmed release says the same."""
+    shop.offer(2, 3)
+    shop.put(3, make_bundle(key, 3, min_release=3))
+    main.set_release(3)
+    main.put_records(STATE={"state": "confirmed"}, CLOCK=b"junk", **({"FLOOR": floor} if floor else {}),
+                     CONFIRMED=release_record(bundles.split(shop.bundles[3]), 3, [shop.url(3)]))
+    assert main.status()["floor"] == 3
+    refused(main, "below-floor", shop.url(2), "--allow-older")
+
+
+def test_records_of_floor_and_clock_that_make_no_sense_do_not_keep_updates_away(main, shop):
+    shop.offer(1, 2)
+    main.put_records(STATE={"state": "confirmed"}, FLOOR=b"junk", CLOCK=b"junk")
+    assert main.status()["floor"] == 0
+    assert main.agent("install")[0] == 0
+    assert_staged(main, shop, 2)
+
+
+def test_tokens_in_urls_reach_recovery_but_no_message(main, shop, server):
+    """User name, password and query: in the request record, nowhere else."""
+    shop.offer(1, 2)
+    place = shop.url(2).replace("https://", "https://user:SECRET1@")
+    urls = [place + "?token=SECRET2", shop.url(2) + "?token=SECRET2#SECRET3"]
+    main.agent_settings["channel"] = shop.url("channel").replace("channel.lbu",
+                                                                 "channel.lbc?key=SECRET2")
+    said = ""
+    for args in (["install", *urls, "-v"], ["status", "--json"], ["status", "--log"],
+                 ["install", urls[0], place + "/gone?SECRET2", "-v"],
+                 ["install", place + "/gone?SECRET2", "--json"],
+                 ["install", "ftp" + urls[0][5:]], ["install", urls[0] + " SECRET2"],
+                 ["install", "https://u:SECRET1@127.0.0.1:1/x?SECRET2", "-v"]):
+        p = main.popen(*args)
+        out, log = p.communicate(timeout=60)
+        said += out + log
+        if args[0] == "install" and args[1:] == [*urls, "-v"]:
+            assert p.returncode == 0 and main.record(REQUEST)["urls"] == urls
+    assert "SECRET" not in said, said
+    assert shop.url(2).removeprefix("https://") in said, "what is shown still tells the place"
+    assert b"SECRET" not in b"".join(f.read_bytes() for f in main.run_dir.iterdir())
+
+
 @pytest.mark.parametrize("where", ["record", "configuration"])
 def test_below_the_floor_there_is_no_exception(main, shop, where):
     shop.offer(1, 2, 3)
