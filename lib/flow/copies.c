@@ -65,6 +65,8 @@ static int compare(struct cloning *c, uint64_t offset, size_t len, struct lb_err
 	if (r)
 		return lb_blk_error(c->from, r, err);
 	r = lb_blk_read_medium(c->to, offset, c->there, len);
+	if (r == -LB_E_IO)
+		return 0; /* a worn sector: writing it may bring it back */
 	if (r)
 		return lb_blk_error(c->to, r, err);
 	return !memcmp(c->here, c->there, len);

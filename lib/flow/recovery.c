@@ -7,6 +7,15 @@
 #include "base/bytes.h"
 #include "flow/job.h"
 
+static void show_check(void *ctx, const char *step, const char *image,
+		       const struct lb_update_counters *c)
+{
+	struct lb_recovery *r = ctx;
+
+	if (r->report && r->report->progress)
+		r->report->progress(r->report->ctx, step, image, c);
+}
+
 /* 1: every image of the confirmed release is on the medium; 0: not, or nothing to compare with. */
 static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 {
@@ -31,7 +40,7 @@ static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 		code = r->slots.open(r->slots.ctx, m.images[i].target, false, &blk, err);
 		if (code)
 			return code;
-		code = lb_update_image_whole(blk, &m.images[i], err);
+		code = lb_update_image_whole(blk, &m.images[i], show_check, r, err);
 		lb_blk_close(blk);
 		if (code != 1)
 			return code;

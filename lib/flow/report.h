@@ -15,7 +15,7 @@ struct lb_reporter {
 	void *ctx;
 	/* @code: a stable name such as "source-unreachable", or the event's name */
 	void (*say)(void *ctx, enum lb_level level, const char *code, const char *text);
-	/* @step: "plan", "planned", "write", "verify"; may come often */
+	/* @step: "plan", "planned", "write", "verify", "check"; may come often */
 	void (*progress)(void *ctx, const char *step, const char *image,
 			 const struct lb_update_counters *c);
 	/* keep what was said where main's agent can read it */

@@ -129,7 +129,7 @@ static int runs_this(struct lb_install *in, const struct lb_image *image, struct
 
 	if (r)
 		return r;
-	r = lb_update_image_whole(blk, image, err);
+	r = lb_update_image_whole(blk, image, show_progress, in, err);
 	lb_blk_close(blk);
 	return r;
 }

@@ -61,22 +61,58 @@ static int blk_file_read(struct lb_blk *b, uint64_t offset, void *buf, size_t le
 	return 0;
 }
 
+/* Writes @len bytes at @at of the file: 0 or an errno; *@ret_done: so many are written. */
+static int put(struct blk_file *f, uint64_t at, const void *buf, size_t len, size_t *ret_done)
+{
+	size_t done = 0;
+	int error = 0;
+
+	while (!error && done < len) {
+		ssize_t n = pwrite(f->fd, (const char *)buf + done, len - done,
+				   (off_t)(at + done));
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (!n || errno != EINTR)
+			error = n ? errno : ENOSPC;
+	}
+	*ret_done = done;
+	return error;
+}
+
+/*
+ * Writing a part of a block makes the kernel read the rest of it first: one that cannot
+ * be read could never be written in parts. Its bytes are lost already; zeros take their
+ * place. True if the block of byte @at of the file was replaced.
+ */
+static bool replace_block(struct blk_file *f, uint64_t at)
+{
+	uint64_t start = at & ~(uint64_t)(DIRECT_ALIGN - 1);
+	uint8_t block[DIRECT_ALIGN];
+	size_t done;
+
+	if (start < f->offset || start + sizeof(block) > f->offset + f->blk.size_bytes)
+		return false;
+	if (pread(f->fd, block, sizeof(block), (off_t)start) >= 0 || errno != EIO)
+		return false;
+	memset(block, 0, sizeof(block));
+	return !put(f, start, block, sizeof(block), &done);
+}
+
 static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 {
 	struct blk_file *f = to_file(b);
-	size_t done = 0;
+	uint64_t at = f->offset + offset;
+	size_t done;
+	int error = put(f, at, buf, len, &done);
 
-	while (done < len) {
-		ssize_t n = pwrite(f->fd, (const char *)buf + done, len - done,
-				   (off_t)(f->offset + offset + done));
+	if (error == EIO) {
+		bool first = replace_block(f, at), last = replace_block(f, at + len - 1);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail(b, "write", offset + done, len - done, n ? errno : ENOSPC);
-		done += (size_t)n;
+		if (first || last)
+			error = put(f, at, buf, len, &done);
 	}
-	return 0;
+	return error ? fail(b, "write", offset + done, len - done, error) : 0;
 }
 
 static int blk_file_flush(struct lb_blk *b)

@@ -20,7 +20,10 @@ static inline void lb_chunk_mark(struct lb_update_image *im, uint32_t number, bo
 						: im->right[number / 8] & ~bit);
 }
 
-/* 1 when the slot holds @c at its place, 0 when not, -LB_E_IO. Uses u->chunk_buf. */
+/*
+ * 1 when the slot holds @c at its place; 0 when not, or when it cannot be read; a
+ * failure of another kind (a simulated power cut). Uses u->chunk_buf.
+ */
 int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		     lb_blk_reader *reader);
 

@@ -124,19 +124,26 @@ static int zeros_match(struct lb_update *u, struct lb_blk *blk, const struct lb_
 	return 1;
 }
 
-int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
-		     lb_blk_reader *reader)
+static int data_matches(struct lb_update *u, struct lb_blk *blk, const struct lb_chunk *c,
+			lb_blk_reader *reader)
 {
 	uint8_t digest[LB_SHA256_BYTES];
-	int r;
+	int r = reader(blk, c->offset, u->chunk_buf, c->length);
 
-	if (c->type == LB_CHUNK_ZERO)
-		return zeros_match(u, im->blk, c, reader);
-	r = reader(im->blk, c->offset, u->chunk_buf, c->length);
 	if (r)
 		return r;
 	lb_sha256(u->chunk_buf, c->length, digest);
 	return !memcmp(digest, c->sha256, sizeof(digest));
+}
+
+int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		     lb_blk_reader *reader)
+{
+	int r = c->type == LB_CHUNK_ZERO ? zeros_match(u, im->blk, c, reader)
+					 : data_matches(u, im->blk, c, reader);
+
+	/* a worn sector is no dead end: writing it may bring it back */
+	return r == -LB_E_IO ? 0 : r;
 }
 
 /* Adds chunk @c to what has to be done, or to what is done. */

@@ -43,13 +43,39 @@ int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *
 	return 0;
 }
 
-int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image, struct lb_error *err)
+/* The first @image->size_bytes of @blk on the medium. */
+static int sum_slot(struct lb_blk *blk, const struct lb_image *image, uint8_t *buf,
+		    lb_update_progress *progress, void *ctx, uint8_t digest[LB_SHA256_BYTES])
 {
-	uint8_t digest[LB_SHA256_BYTES];
+	struct lb_update_counters told = { .total_bytes = image->size_bytes };
 	struct lb_sha256 sha;
-	uint8_t *buf;
 	uint64_t at = 0;
 	int r = 0;
+
+	lb_sha256_start(&sha);
+	while (!r && at < image->size_bytes) {
+		uint64_t left = image->size_bytes - at;
+		size_t n = left < WHOLE_BUF_BYTES ? (size_t)left : WHOLE_BUF_BYTES;
+
+		r = lb_blk_read_medium(blk, at, buf, n);
+		if (!r)
+			lb_sha256_update(&sha, buf, n);
+		at += n;
+		if (!r && progress && (at % TELL_BYTES == 0 || at == image->size_bytes)) {
+			told.durable_bytes = at;
+			progress(ctx, "check", image->name, &told);
+		}
+	}
+	lb_sha256_finish(&sha, digest);
+	return r;
+}
+
+int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image,
+			  lb_update_progress *progress, void *ctx, struct lb_error *err)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+	uint8_t *buf;
+	int r;
 
 	if (image->size_bytes > blk->size_bytes)
 		return lb_error_set(err, LB_E_TOO_BIG, "image %s has %llu bytes, slot %s %llu",
@@ -58,16 +84,7 @@ int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image, stru
 	buf = malloc(WHOLE_BUF_BYTES);
 	if (!buf)
 		return lb_error_set(err, LB_E_NOMEM, "no memory to read slot %s", blk->name);
-	lb_sha256_start(&sha);
-	while (!r && at < image->size_bytes) {
-		uint64_t left = image->size_bytes - at;
-		size_t n = left < WHOLE_BUF_BYTES ? (size_t)left : WHOLE_BUF_BYTES;
-
-		r = lb_blk_read_medium(blk, at, buf, n);
-		lb_sha256_update(&sha, buf, n);
-		at += n;
-	}
-	lb_sha256_finish(&sha, digest);
+	r = sum_slot(blk, image, buf, progress, ctx, digest);
 	free(buf);
 	if (r)
 		return lb_blk_error(blk, r, err);

@@ -42,6 +42,9 @@ struct lb_update_counters {
 	uint32_t chunks, chunks_skipped, ranges;
 };
 
+typedef void lb_update_progress(void *ctx, const char *step, const char *image,
+				const struct lb_update_counters *c);
+
 /* Told while it works; every pointer may be NULL. */
 struct lb_update_observer {
 	void *ctx;
@@ -51,8 +54,7 @@ struct lb_update_observer {
 	 */
 	int (*before_first_write)(void *ctx, struct lb_error *err);
 	/* what is durable has grown */
-	void (*progress)(void *ctx, const char *step, const char *image,
-			 const struct lb_update_counters *c);
+	lb_update_progress *progress;
 };
 
 struct lb_update_image {
@@ -95,7 +97,10 @@ int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
 		   const struct lb_update_observer *obs, struct lb_error *err) LB_MUST_CHECK;
 void lb_update_free(struct lb_update *u);
 
-/* Hashes every slot as far as its image reaches; fills the counters. 0 or -LB_E_IO. */
+/*
+ * Hashes every slot as far as its image reaches; fills the counters. What cannot be
+ * read is not right, and will be written. 0, or a failure that is not the medium's.
+ */
 int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 
 /**
@@ -111,19 +116,23 @@ int lb_update_apply(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 
 /**
  * lb_update_readback() - read all images back from the medium
- * @ret_bad: chunks that differ; they are marked, so that apply writes them again
+ * @ret_bad: chunks that differ or cannot be read; they are marked, so that apply
+ *	     writes them again
  *
- * Return: 0 (look at @ret_bad) or -LB_E_IO.
+ * Return: 0 (look at @ret_bad), or a failure that is not the medium's.
  */
 int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *err) LB_MUST_CHECK;
 
 /**
  * lb_update_image_whole() - does the medium hold exactly this image?
  * @image: the SHA-256 of the whole image is what counts; no index is needed
+ * @progress: NULL, or as that of struct lb_update_observer: step "check", every 4 MiB;
+ *	      total_bytes is the image's size, durable_bytes what was read so far
  *
  * Return: 1, 0, or -LB_E_TOO_BIG, -LB_E_IO, -LB_E_NOMEM.
  */
 int lb_update_image_whole(struct lb_blk *blk, const struct lb_image *image,
+			  lb_update_progress *progress, void *ctx,
 			  struct lb_error *err) LB_MUST_CHECK;
 
 #endif
