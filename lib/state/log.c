@@ -115,7 +115,7 @@ void lb_log_adopt(struct lb_log *log, const struct lb_log_record *rec, uint64_t 
 
 /*
  * Looks at every 4 KiB boundary up to the end of the half, not only to the first
- * that holds no record: a torn record never hides later ones.
+ * that holds no record: a torn record, or one that cannot be read, never hides later ones.
  */
 static int scan_live(struct lb_log *log)
 {
@@ -127,8 +127,9 @@ static int scan_live(struct lb_log *log)
 		struct lb_log_record rec;
 		int err = read_record(log, log->half, offset, &rec);
 
-		if (err && err != -LB_E_NOT_FOUND)
+		if (err && err != -LB_E_NOT_FOUND && err != -LB_E_IO)
 			return err;
+		log->damaged |= err == -LB_E_IO;
 		if (err || rec.generation != log->generation ||
 		    rec.sequence < log->next_sequence) {
 			offset += LB_LOG_ALIGN;

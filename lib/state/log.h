@@ -44,6 +44,7 @@ struct lb_log {
 	uint32_t generation;
 	uint32_t highest_generation; /* ever seen on the medium or tried: never used again */
 	bool unsure;	    /* a take-over failed: the other half may have a valid header */
+	bool damaged;	    /* a block of the live half could not be read when it was opened */
 	uint64_t next_sequence;
 	uint64_t end;	    /* where the next record goes, offset in the half */
 	struct lb_log_entry {
@@ -62,7 +63,8 @@ struct lb_log {
  *
  * Only reads: at most the whole region once. Constant memory. A half whose header
  * cannot be read counts as not valid. Should it be readable later, and newer, it counts
- * then: what was put in between is forgotten.
+ * then: what was put in between is forgotten. A block that cannot be read holds no
+ * record, and log->damaged is set: if it held one, the one before it counts.
  *
  * Return: 0; -LB_E_STATE when neither half holds a valid header (use
  * lb_log_format()); -LB_E_INVALID (region too small); -LB_E_IO.
@@ -107,7 +109,7 @@ int lb_log_put(struct lb_log *log, uint16_t type, const void *data, size_t len,
  * medium overwrites in place. A cut leaves the same records, and perhaps some
  * remains of deleted ones. Blocks for reading and writing at most the region.
  *
- * Return: 0 or -LB_E_IO.
+ * Return: 0 or -LB_E_IO: the records are as they were, all was overwritten that could be.
  */
 int lb_log_compact(struct lb_log *log, struct lb_error *err) LB_MUST_CHECK;
 

@@ -111,6 +111,16 @@ static struct lb_log_record new_record(const struct lb_log *log, uint32_t genera
 	return rec;
 }
 
+/* A header that cannot be written does no harm if what is there does not count. */
+static bool medium_is_older(struct lb_log *log)
+{
+	uint8_t raw[LB_LOG_HALF_HEADER];
+
+	return !lb_blk_read_medium(log->blk, lb_log_half_start(log, !log->half), raw,
+				   sizeof(raw)) &&
+	       lb_log_half_decode(raw, lb_log_half_bytes(log->blk)) < log->generation;
+}
+
 /* After a take-over that failed half-way the other half's header may or may not be there. */
 static int settle(struct lb_log *log)
 {
@@ -119,6 +129,8 @@ static int settle(struct lb_log *log)
 	if (!log->unsure)
 		return 0;
 	err = write_header(log, !log->half, 0);
+	if (err == -LB_E_IO && medium_is_older(log))
+		err = 0;
 	log->unsure = err != 0;
 	return err;
 }
@@ -241,56 +253,67 @@ int lb_log_put(struct lb_log *log, uint16_t type, const void *data, size_t len,
 
 /* ---- wiping ---- */
 
-/* Zeroes every block of [@from, @to) that could tell anything; one of a single value does not. */
-static int wipe(struct lb_log *log, uint64_t from, uint64_t to)
+/* Zeroes the block at @offset if it could tell anything; one of a single value does not. */
+static int wipe_block(struct lb_log *log, uint64_t offset)
+{
+	uint8_t block[LB_LOG_ALIGN];
+	int err = lb_blk_read(log->blk, offset, block, sizeof(block));
+
+	if (err && err != -LB_E_IO)
+		return err;
+	/* what cannot be read here might be read by somebody else */
+	if (!err && !memcmp(block, block + 1, sizeof(block) - 1))
+		return 0;
+	memset(block, 0, sizeof(block));
+	return lb_blk_write(log->blk, offset, block, sizeof(block));
+}
+
+/* Every block of [@from, @to); one that cannot be wiped is noted in @worn and passed over. */
+static int wipe(struct lb_log *log, uint64_t from, uint64_t to, int *worn)
 {
 	for (; from < to; from += LB_LOG_ALIGN) {
-		uint8_t block[LB_LOG_ALIGN];
-		int err = lb_blk_read(log->blk, from, block, sizeof(block));
+		int err = wipe_block(log, from);
 
-		if (err)
+		if (err && err != -LB_E_IO)
 			return err;
-		if (!memcmp(block, block + 1, sizeof(block) - 1))
-			continue;
-		memset(block, 0, sizeof(block));
-		err = lb_blk_write(log->blk, from, block, sizeof(block));
 		if (err)
-			return err;
+			*worn = err;
 	}
 	return 0;
 }
 
 int lb_log_compact(struct lb_log *log, struct lb_error *err)
 {
-	uint64_t size = lb_log_half_bytes(log->blk), other;
-	int ret = settle(log);
+	uint64_t size = lb_log_half_bytes(log->blk), live, other;
+	int worn = 0, ret = settle(log);
 
 	if (!ret && log->end != LB_LOG_ALIGN + live_span(log, 0))
 		ret = take_over(log, 0, NULL, 0);
-	if (!ret) {
-		other = lb_log_half_start(log, !log->half);
-		ret = wipe(log, other, other + size);
-	}
+	live = lb_log_half_start(log, log->half);
+	other = lb_log_half_start(log, !log->half);
 	if (!ret)
-		ret = wipe(log, lb_log_half_start(log, log->half) + log->end,
-			   lb_log_half_start(log, log->half) + size);
+		ret = wipe(log, other, other + size, &worn);
+	if (!ret)
+		ret = wipe(log, live + log->end, live + size, &worn);
 	if (!ret)
 		ret = lb_blk_flush(log->blk);
-	if (ret)
-		return lb_log_io_error(log, "wiping", lb_log_half_start(log, log->half), ret, err);
-	return 0;
+	if (!ret)
+		ret = worn;
+	return ret ? lb_log_io_error(log, "wiping", live, ret, err) : 0;
 }
 
 int lb_log_format(struct lb_log *log, struct lb_blk *blk, struct lb_error *err)
 {
-	int ret = lb_log_survey(log, blk, err);
+	int worn = 0, ret = lb_log_survey(log, blk, err);
 
 	if (ret)
 		return ret;
 	if (log->highest_generation >= LB_LOG_GENERATION_MAX) {
-		ret = wipe(log, 0, 2 * lb_log_half_bytes(blk));
+		ret = wipe(log, 0, 2 * lb_log_half_bytes(blk), &worn);
 		if (!ret)
 			ret = lb_blk_flush(blk);
+		if (!ret)
+			ret = worn;
 		log->generation = 0;
 		log->highest_generation = 0;
 	}

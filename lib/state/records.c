@@ -158,7 +158,11 @@ int lb_request_drop(struct lb_log *log, struct lb_error *err)
 {
 	int r = lb_log_put(log, LB_REC_REQUEST, NULL, 0, err);
 
-	return r ? r : lb_log_compact(log, err);
+	if (r)
+		return r;
+	/* it is deleted: a worn block that keeps its bytes must not undo what was decided */
+	r = lb_log_compact(log, err);
+	return r == -LB_E_IO ? 0 : r;
 }
 
 /* ---- progress and result ---- */

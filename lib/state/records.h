@@ -145,7 +145,8 @@ int lb_clock_floor_save(struct lb_log *log, int64_t seconds, struct lb_error *er
 /*
  * Deletes the request and leaves no copy of its token in the region: the log is
  * compacted and what is not live is overwritten, also when there was no request
- * (a cut may have come between). As lb_log_put() and lb_log_compact().
+ * (a cut may have come between). As lb_log_put(); blocks that cannot be
+ * overwritten are no failure.
  */
 int lb_request_drop(struct lb_log *log, struct lb_error *err) LB_MUST_CHECK;
 

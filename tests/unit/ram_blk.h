@@ -20,6 +20,8 @@ struct ram_blk {
 	int writes, flushes;
 	int fail_write; /* that many writes from now; 0: none fails */
 	int fail_flush;
+	uint64_t bad_at, bad_len; /* these bytes cannot be read until they were written; 0: none */
+	uint64_t stuck_at, stuck_len; /* these cannot be written */
 	bool fail_reads;
 };
 
@@ -28,11 +30,18 @@ static inline struct ram_blk *ram_of(struct lb_blk *b)
 	return (struct ram_blk *)b;
 }
 
+static inline bool ram_meets(uint64_t at, uint64_t n, uint64_t offset, size_t len)
+{
+	return n && offset < at + n && at < offset + len;
+}
+
 static inline int ram_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 {
-	if (ram_of(b)->fail_reads)
+	struct ram_blk *r = ram_of(b);
+
+	if (r->fail_reads || ram_meets(r->bad_at, r->bad_len, offset, len))
 		return -LB_E_IO;
-	memcpy(buf, ram_of(b)->bytes + offset, len);
+	memcpy(buf, r->bytes + offset, len);
 	return 0;
 }
 
@@ -41,8 +50,11 @@ static inline int ram_write(struct lb_blk *b, uint64_t offset, const void *buf, 
 	struct ram_blk *r = ram_of(b);
 
 	r->writes++;
-	if (r->fail_write && !--r->fail_write)
+	if ((r->fail_write && !--r->fail_write) ||
+	    ram_meets(r->stuck_at, r->stuck_len, offset, len))
 		return -LB_E_IO;
+	if (offset <= r->bad_at && r->bad_at + r->bad_len <= offset + len)
+		r->bad_len = 0;
 	memcpy(r->bytes + offset, buf, len);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
-#include "state/log.h"
+#include "state/records.h"
 
 #define REGION (256u * 1024u)
 #define HALF (REGION / 2)
@@ -473,6 +473,83 @@ static void an_unreadable_region_is_an_error(void **state)
 	assert_int_equal(lb_log_open(&log_, &ram.blk, NULL), -LB_E_IO);
 }
 
+static void an_unreadable_block_hides_no_other_record(void **state)
+{
+	(void)state;
+	put(1, "one");
+	put(2, "two");
+	put(3, "three");
+	assert_false(log_.damaged);
+	ram.bad_at = 20 * BLOCK; /* unused so far */
+	ram.bad_len = 1;
+	reopen();
+	assert_true(log_.damaged);
+	expect(1, "one");
+	expect(3, "three");
+	put(1, "again");
+	reopen();
+	expect(1, "again");
+	ram.bad_at = 2 * BLOCK; /* that of "two" */
+	reopen();
+	assert_true(log_.damaged);
+	expect(1, "again");
+	expect(2, NULL);
+	expect(3, "three");
+	ram.bad_at = HALF + 20 * BLOCK; /* the half that is not in force */
+	reopen();
+	assert_false(log_.damaged);
+}
+
+static void wiping_passes_over_what_cannot_be_wiped(void **state)
+{
+	(void)state;
+	for (int i = 0; log_.half == 0; i++)
+		put(2, "Authorization: Bearer sesame");
+	put(2, "Authorization: Bearer sesame");
+	put(1, "kept");
+	ram.stuck_at = 5 * BLOCK;
+	ram.stuck_len = 1;
+	assert_int_equal(lb_request_drop(&log_, NULL), 0);
+	ram.stuck_len = 0;
+	expect(1, "kept");
+	expect(2, NULL);
+	memset(ram.bytes + 5 * BLOCK, 0, BLOCK);
+	assert_false(region_contains("sesame"));
+	reopen();
+	expect(1, "kept");
+	expect(2, NULL);
+}
+
+static void what_cannot_be_read_is_wiped_too(void **state)
+{
+	(void)state;
+	put(1, "kept");
+	put(2, "Authorization: Bearer sesame");
+	memcpy(ram.bytes + HALF + 9 * BLOCK, "sesame", 6);
+	ram.bad_at = HALF + 9 * BLOCK;
+	ram.bad_len = 1;
+	assert_int_equal(lb_request_drop(&log_, NULL), 0);
+	assert_false(region_contains("sesame"));
+	expect(1, "kept");
+}
+
+/* The other half cannot take over for ever: the records go on in this one. */
+static void a_header_that_cannot_be_written_stops_no_record(void **state)
+{
+	(void)state;
+	put(1, "a");
+	put(2, "request");
+	ram.stuck_at = HALF;
+	ram.stuck_len = BLOCK;
+	assert_int_equal(lb_request_drop(&log_, NULL), 0);
+	put(1, "b");
+	expect(1, "b");
+	expect(2, NULL);
+	reopen();
+	expect(1, "b");
+	expect(2, NULL);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -502,6 +579,10 @@ int main(void)
 		CASE(a_record_that_rots_is_not_vouched_for_again),
 		CASE(hostile_numbers_end_in_errors_not_in_loops),
 		CASE(an_unreadable_region_is_an_error),
+		CASE(an_unreadable_block_hides_no_other_record),
+		CASE(wiping_passes_over_what_cannot_be_wiped),
+		CASE(what_cannot_be_read_is_wiped_too),
+		CASE(a_header_that_cannot_be_written_stops_no_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
