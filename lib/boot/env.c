@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Everything read here was written by somebody else, perhaps with a valid CRC
- * over garbage: entries are walked within data_len only. The live copy is never
- * written, so that there is a whole one at any moment.
+ * over garbage: entries are walked within data_len only. The live copy is not
+ * written, so that there is a whole one at any moment, unless the other one cannot be.
  */
 #include "boot/env.h"
 
@@ -215,22 +215,43 @@ int lb_env_set(struct lb_env *env, const char *name, const char *value)
 
 /* ---- storing ---- */
 
-int lb_env_commit(struct lb_env *env, struct lb_error *err)
+/* Makes @env what copy @n holds; memory follows only when storage agrees. */
+static int write_copy(struct lb_env *env, uint32_t n, uint8_t serial)
 {
-	uint32_t stale = !env->live;
-	struct lb_blk *blk = env->copy[stale];
+	struct lb_blk *blk = env->copy[n];
 	int ret;
 
 	lb_put_le32(env->image, lb_crc32(0, env->data, env->data_len));
-	env->image[4] = (uint8_t)(env->serial + 1);
+	env->image[4] = serial;
 	ret = lb_blk_write(blk, 0, env->image, LB_ENV_HEADER_BYTES + env->data_len);
 	if (!ret)
 		ret = lb_blk_flush(blk);
 	if (ret)
-		return lb_blk_error(blk, ret, err);
-
-	env->live = stale; /* only now: memory never runs ahead of storage */
-	env->serial++;
+		return ret;
+	env->live = n;
+	env->serial = serial;
 	env->lost = false;
 	return 0;
+}
+
+/* One worn copy must not keep the device from ever changing its mind. */
+static int write_beside_worn(struct lb_env *env, uint32_t worn)
+{
+	uint8_t header[LB_ENV_HEADER_BYTES];
+	uint8_t serial = (uint8_t)(env->serial + 1);
+
+	/* the worn one may be readable, and whole, for ever: be newer than that */
+	if (!lb_blk_read(env->copy[worn], 0, header, sizeof(header)))
+		serial = (uint8_t)(header[4] + 1);
+	return write_copy(env, !worn, serial);
+}
+
+int lb_env_commit(struct lb_env *env, struct lb_error *err)
+{
+	uint32_t stale = !env->live;
+	int ret = write_copy(env, stale, (uint8_t)(env->serial + 1));
+
+	if (ret == -LB_E_IO && !write_beside_worn(env, stale))
+		return 0;
+	return ret ? lb_blk_error(env->copy[stale], ret, err) : 0;
 }

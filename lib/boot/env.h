@@ -57,8 +57,10 @@ int lb_env_set(struct lb_env *env, const char *name, const char *value) LB_MUST_
  * lb_env_commit() - make the variables what the next boot reads
  *
  * Writes the stale copy, then flushes: a cut at any moment leaves the whole old
- * or the whole new environment. May be called again after a failure.
- * Return: 0 once durable; -LB_E_IO: the stale copy is undefined, the live one untouched.
+ * or the whole new environment. A stale copy that cannot be written is given up and
+ * the live one is written in its place: a cut then may lose the environment, which
+ * recovery mends. May be called again after a failure.
+ * Return: 0 once durable; -LB_E_IO: neither could be written.
  */
 int lb_env_commit(struct lb_env *env, struct lb_error *err) LB_MUST_CHECK;
 

@@ -190,8 +190,10 @@ static void a_failed_commit_is_not_taken_for_done(void **state)
 	(void)state;
 	STORE("lifeboat_boot=recovery\0");
 	copy_[1].fail_flush = 1;
+	copy_[0].fail_write = 1;
 	assert_int_equal(lb_boot_set_main(&boot, true, NULL), -LB_E_IO);
 	copy_[1].fail_write = 1;
+	copy_[0].fail_write = 1;
 	assert_int_equal(lb_boot_set_main(&boot, true, NULL), -LB_E_IO);
 	assert_int_equal(lb_boot_set_main(&boot, true, NULL), 0);
 	reread();
