@@ -98,10 +98,42 @@ $(IMG)/factory-env.bin: $(B)/bootscripts/factory.env
 	@mkdir -p $(@D)
 	$(Q)mkenvimage -r -s 0x4000 -o $@ $<
 
+# The state region of a new card: release 1 is confirmed, and what its images have to be is
+# on record, so that recovery heals a lost boot flag by itself. A generic card knows no
+# server. Needs the private key: with production keys, FACTORY_STATE names a file that
+# `lifeboat provision` made where they are; empty: the region stays empty.
+FACTORY_STATE ?= $(if $(call unquote,$(CONFIG_BUNDLE_PUBLIC_KEY)),,$(IMG)/state-1.img)
+
+define FACTORY_DESCRIPTION
+{
+  "product": "lifeboat-refboard",
+  "hardware": ["$(BOARD_COMPATIBLE)"],
+  "version": "1.0",
+  "release": 1,
+  "min_release": 1,
+  "created": $(BUILD_TIME),
+  "images": [
+    {"name": "boot", "kind": "fit", "file": "main-1.itb"},
+    {"name": "root", "kind": "raw", "file": "root-1.img"}
+  ]
+}
+endef
+
+$(IMG)/release-1.json: images/images.mk $(IMG)/main-1.itb $(IMG)/root-1.img
+	$(file >$@,$(FACTORY_DESCRIPTION))
+
+$(IMG)/release-1.lbu: $(IMG)/release-1.json $(LIFEBOAT) $(B)/keys.checked
+	@echo "  PACK    $@"
+	$(Q)$(LIFEBOAT) pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@ >/dev/null
+
+$(IMG)/state-1.img: $(IMG)/release-1.lbu
+	$(Q)$(LIFEBOAT) provision $< --key $(BUNDLE_PUBLIC_KEY) -o $@ >/dev/null
+
 DISK_CONTENTS = env=$(IMG)/factory-env.bin recovery_a=$(IMG)/recovery.itb \
-	recovery_b=$(IMG)/recovery.itb boot=$(IMG)/main-1.itb root=$(IMG)/root-1.img
+	recovery_b=$(IMG)/recovery.itb boot=$(IMG)/main-1.itb root=$(IMG)/root-1.img \
+	$(FACTORY_STATE:%=state=%)
 DISK_DEPS := images/disk.py $(BOARD_LAYOUT) $(IMG)/factory-env.bin $(IMG)/recovery.itb \
-	$(IMG)/main-1.itb $(IMG)/root-1.img
+	$(IMG)/main-1.itb $(IMG)/root-1.img $(FACTORY_STATE)
 
 $(IMG)/disk.img: $(DISK_DEPS)
 	$(Q)images/disk.py $(BOARD_LAYOUT) $@ --size-mib 256 $(DISK_CONTENTS)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The boot chain: what U-Boot, kernel and init do with flag, counters and images."""
 import random
+import re
 import struct
 import time
 
@@ -44,10 +45,41 @@ def test_unset_flag_boots_recovery(board, card):
     assert recovery_runs(board) == ("a", "flag-lost")
 
 
-def test_environment_of_garbage_boots_recovery(board, card):
+def test_lost_environment_is_healed_when_main_is_whole(board, card):
+    """As the factory made it, never updated: main is compared with its signed manifest."""
     card.destroy_env()
+    before = card.read("boot") + card.read("root")
     board.power_on()
     assert recovery_runs(board) == ("a", "flag-lost")
+    board.wait_for("main is whole by its signed manifest", timeout=60, never=MAIN_UP)
+    board.wait_for(MAIN_UP, timeout=60)
+    assert len(re.findall(RECOVERY, board.output)) == 1
+    assert card.env()["lifeboat_boot"] == "main"
+    assert card.read("boot") + card.read("root") == before
+
+
+@pytest.mark.parametrize("part, offset", [("root", 1_000_000), ("boot", 3000)])
+def test_lost_environment_is_not_healed_when_a_bit_of_main_is_wrong(board, card, part, offset):
+    card.destroy_env()
+    card.flip_bit(part, offset)
+    board.power_on()
+    assert recovery_runs(board) == ("a", "flag-lost")
+    board.wait_for("an image differs from its manifest", timeout=60, never=MAIN_UP)
+    time.sleep(5)
+    assert MAIN_UP not in board.output and "signed manifest: the boot flag" not in board.output
+    assert card.env()["lifeboat_boot"] != "main"
+
+
+def test_lost_environment_and_state_wait_for_a_person(board, card):
+    """Nothing says what main has to be: it is not started, whole or not."""
+    card.destroy_env()
+    card.erase("state")
+    board.power_on()
+    assert recovery_runs(board) == ("a", "flag-lost")
+    board.wait_for("main is not known to be whole", timeout=60, never=MAIN_UP)
+    time.sleep(5)
+    assert MAIN_UP not in board.output and board.output.count(POWER_ON) == 1
+    assert card.env()["lifeboat_boot"] != "main"
 
 
 @pytest.mark.parametrize("broken", [0, 1])
