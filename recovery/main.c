@@ -40,6 +40,7 @@ struct program {
 	struct lb_boot boot;
 	struct lb_keyring keys;
 	mbedtls_pk_context fit_key;
+	struct source_context source_context;
 	struct lb_recovery recovery;
 	int signals; /* signalfd */
 	bool stop;   /* one of them came */
@@ -182,7 +183,10 @@ static void fill_ports(struct program *p, const struct arguments *a)
 
 	r->dev = (struct lb_device_state){ .log = &p->log, .boot = &p->boot };
 	r->slots = (struct lb_slots){ .ctx = p, .open = open_slot };
-	r->sources = sources_of(&p->settings);
+	p->source_context = (struct source_context){
+		.settings = &p->settings, .tick = stop_asked, .tick_ctx = p,
+	};
+	r->sources = sources_of(&p->source_context);
 	r->clock = lb_clock_system();
 	r->keys = &p->keys;
 	r->report = &p->report;

@@ -37,7 +37,8 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 		       const struct lb_network *network, int64_t time_floor_s,
 		       struct lb_source **ret, struct lb_error *err)
 {
-	const struct settings *s = ctx;
+	const struct source_context *c = ctx;
+	const struct settings *s = c->settings;
 	struct lb_http_options opt = {
 		.ca_pem = network->ca_pem[0] ? network->ca_pem : NULL,
 		.ca_file = s->config.ca_file[0] ? s->config.ca_file : NULL,
@@ -46,6 +47,8 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 		.not_before_s = time_floor_s,
 		.connect_ms = s->stall_ms < CONNECT_MS ? s->stall_ms : CONNECT_MS,
 		.stall_ms = s->stall_ms,
+		.tick = c->tick,
+		.tick_ctx = c->tick_ctx,
 	};
 	int r;
 
@@ -61,7 +64,7 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 
 static int network_up(void *ctx, const struct lb_network *network, struct lb_error *err)
 {
-	const struct settings *s = ctx;
+	const struct settings *s = ((const struct source_context *)ctx)->settings;
 
 	if (!s->interface[0])
 		return 0;
@@ -100,7 +103,7 @@ static bool bundle_in(const char *folder, unsigned int *n, char *ret_url, size_t
 
 static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
 {
-	const struct settings *s = ctx;
+	const struct settings *s = ((const struct source_context *)ctx)->settings;
 
 	for (uint32_t i = 0; i < s->media_count; i++)
 		if (bundle_in(s->media[i], &n, ret_url, size))
@@ -108,10 +111,10 @@ static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
 	return false;
 }
 
-struct lb_sources sources_of(const struct settings *s)
+struct lb_sources sources_of(struct source_context *c)
 {
 	return (struct lb_sources){
-		.ctx = (void *)s,
+		.ctx = c,
 		.open = open_source,
 		.network_up = network_up,
 		.medium = medium,

@@ -5,7 +5,13 @@
 
 #include "settings.h"
 
-/* @s is borrowed. */
-struct lb_sources sources_of(const struct settings *s);
+struct source_context {
+	const struct settings *settings; /* borrowed */
+	bool (*tick)(void *ctx); /* about once a second of waiting for a server; true: stop */
+	void *tick_ctx;		 /* borrowed */
+};
+
+/* @c is borrowed. */
+struct lb_sources sources_of(struct source_context *c);
 
 #endif

@@ -19,6 +19,8 @@ struct lb_http_options {
 	int64_t not_before_s;	 /* dates: "expired" means expired before this second */
 	uint32_t connect_ms;	 /* 0: 15 s */
 	uint32_t stall_ms;	 /* no byte for so long: -LB_E_AGAIN; 0: 30 s */
+	bool (*tick)(void *ctx); /* about once a second of waiting; true: -LB_E_AGAIN; NULL none */
+	void *tick_ctx;		 /* borrowed, as long as the source is open */
 };
 
 /*
@@ -32,6 +34,7 @@ void lb_http_exit(void);
  * lb_http_source_open() - a bundle on a server
  * @url, @opt: copied
  *
+ * The head of an answer, redirects included, must be here after connect_ms + stall_ms.
  * Opens no connection: the first read does. Ranges are asked for with Range and
  * If-Range (the strong ETag of the first answer); a server without ranges is
  * read through from the start, and the source then is sequential. Redirects: at

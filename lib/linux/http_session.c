@@ -109,6 +109,15 @@ static bool body_is_here(const struct lb_http_session *s)
 	return s->head < s->tail;
 }
 
+/* Has the program had enough? Asked about once a second, however often bytes come. */
+static bool stop_asked(struct lb_http_session *s, uint64_t now)
+{
+	if (!s->tick || now - s->ticked_ms < POLL_MS)
+		return false;
+	s->ticked_ms = now;
+	return s->tick(s->tick_ctx);
+}
+
 /* Until @ready or the end of the transfer; gives up after the stall limit. */
 static int wait_until(struct lb_http_session *s, bool (*ready)(const struct lb_http_session *s),
 		      uint64_t deadline_ms, struct lb_error *err)
@@ -121,6 +130,9 @@ static int wait_until(struct lb_http_session *s, bool (*ready)(const struct lb_h
 		if (s->finished || ready(s))
 			return 0;
 		now = now_ms();
+		if (stop_asked(s, now))
+			return lb_error_set(err, LB_E_AGAIN, "waiting for %s was stopped",
+					    s->place);
 		if (!s->status && limit < s->connect_ms)
 			limit = s->connect_ms; /* still connecting: curl watches that */
 		if (now - s->active_ms >= limit)
@@ -128,7 +140,7 @@ static int wait_until(struct lb_http_session *s, bool (*ready)(const struct lb_h
 					    (uint32_t)(now - s->active_ms));
 		if (now >= deadline_ms)
 			return lb_error_set(err, LB_E_AGAIN, "%s did not finish its answer in %u s",
-					    s->place, (uint32_t)((now - s->started_ms) / 1000));
+					    s->place, (uint32_t)((now - s->asked_ms) / 1000));
 		left = s->active_ms + limit - now;
 		curl_multi_poll(s->multi, NULL, 0, left < POLL_MS ? (int)left + 1 : POLL_MS, NULL);
 	}
@@ -230,6 +242,12 @@ static void forget_answer(struct lb_http_session *s)
 	s->started_ms = s->active_ms = now_ms();
 }
 
+/* A server that sends line after line, or from place to place, ends here. */
+static uint64_t head_deadline_ms(const struct lb_http_session *s)
+{
+	return s->asked_ms + s->connect_ms + s->stall_ms;
+}
+
 /* One request to @url, until its head or its end is here. */
 static int request(struct lb_http_session *s, const char *url, const struct lb_http_ask *ask,
 		   struct lb_error *err)
@@ -251,7 +269,7 @@ static int request(struct lb_http_session *s, const char *url, const struct lb_h
 	s->running = true;
 	s->requests++;
 
-	code = wait_until(s, head_is_here, s->started_ms + s->connect_ms + 2 * s->stall_ms, err);
+	code = wait_until(s, head_is_here, head_deadline_ms(s), err);
 	if (code)
 		return code;
 	if (!head_is_here(s))
@@ -276,9 +294,8 @@ static bool never(const struct lb_http_session *s)
 /* Where the answer sends us, as a copy in s->target. */
 static int follow(struct lb_http_session *s, bool was_https, struct lb_error *err)
 {
-	uint64_t deadline = s->started_ms + s->connect_ms + 2 * s->stall_ms;
 	char *next = NULL, *copy;
-	int code = wait_until(s, never, deadline, err); /* curl resolves it at the end */
+	int code = wait_until(s, never, head_deadline_ms(s), err); /* curl resolves it at the end */
 
 	if (code)
 		return code;
@@ -364,7 +381,10 @@ int lb_http_session_start(struct lb_http_session *s, const struct lb_http_ask *a
 			  struct lb_error *err)
 {
 	bool redirected = s->target;
-	int code = ask_from(s, ask, err);
+	int code;
+
+	s->asked_ms = now_ms();
+	code = ask_from(s, ask, err);
 
 	/* what a redirect led to may expire (signed addresses): ask the first host again */
 	if (code == -LB_E_REFUSED && redirected) {
@@ -480,6 +500,8 @@ int lb_http_session_open(const char *url, const struct lb_http_options *opt,
 		return lb_error_set(err, LB_E_NOMEM, "no memory for a connection");
 	s->connect_ms = opt->connect_ms ? opt->connect_ms : 15000;
 	s->stall_ms = opt->stall_ms ? opt->stall_ms : 30000;
+	s->tick = opt->tick;
+	s->tick_ctx = opt->tick_ctx;
 	s->verdict.not_before_s = opt->not_before_s;
 	s->url = strdup(url);
 	s->easy = curl_easy_init();

@@ -40,12 +40,15 @@ struct lb_http_session {
 	char place[96];		  /* host and path for sentences, without secrets */
 	bool has_ca;
 	uint32_t connect_ms, stall_ms;
+	bool (*tick)(void *ctx);  /* NULL none */
+	void *tick_ctx;		  /* borrowed */
 	struct lb_tls_verdict verdict;
 	char curl_error[CURL_ERROR_SIZE];
 	CURLcode result;
 	bool running, finished, paused, overflow;
 	uint64_t body_bytes;	  /* of this answer */
-	uint64_t started_ms, active_ms;
+	uint64_t asked_ms;	  /* redirects count from here */
+	uint64_t started_ms, active_ms, ticked_ms;
 	size_t head, tail;	  /* unread bytes in buffer */
 	uint8_t buffer[LB_HTTP_BUFFER_BYTES];
 };

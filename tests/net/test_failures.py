@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What goes wrong between here and a server, and which of it is final."""
 
+import contextlib
 import os
+import socketserver
+import threading
+import time
 
 import pytest
 from netlab import digest, free_port, httpcat
@@ -225,3 +229,47 @@ def test_get_range_proves_ranges(lab):
 def test_get_range_of_a_truncated_file(lab):
     got = httpcat("asan", "-r", f"{len(lab.bundle)}:10", lab.url("plain"))[0]
     assert got["code"] == "truncated"
+
+
+class Trickler(socketserver.ThreadingTCPServer):
+    """Sends @first, then a header line every @pause_s seconds, for ever."""
+
+    daemon_threads = allow_reuse_address = True
+
+    def __init__(self, first, pause_s):
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.recv(4096)
+                with contextlib.suppress(OSError):
+                    self.request.sendall(first(self.server))
+                    for n in range(1000):
+                        time.sleep(pause_s)
+                        self.request.sendall(b"X-%d: y\r\n" % n)
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/bundle.lbu"
+
+
+def test_head_that_never_ends_is_given_up():
+    server = Trickler(lambda _: b"HTTP/1.1 206 Partial Content\r\n", 0.1)
+    got = first(server.url(), "-t", "500", "-s", "1000")
+    server.shutdown()
+    assert got["code"] == "source-interrupted"
+    assert 1400 < got["ms"] < 2500
+
+
+def test_redirects_share_one_limit():
+    """Each hop ends in time, all of them together do not."""
+    def hop(server):
+        time.sleep(0.6)
+        return (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n"
+                b"Location: %s\r\n\r\n" % server.url().encode())
+
+    server = Trickler(hop, 0.1)
+    got = first(server.url(), "-t", "500", "-s", "1000")
+    server.shutdown()
+    assert got["code"] == "source-interrupted"
+    assert 1400 < got["ms"] < 2500

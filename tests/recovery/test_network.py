@@ -2,6 +2,7 @@
 """A network or server that fails: nothing is lost, and no service either."""
 
 import http.server
+import signal
 import threading
 import time
 
@@ -259,6 +260,39 @@ def test_silent_server_gives_main_back(make_device, scripted):
     before = device.main_digest()
     status, run = device.run("--install", scripted(lambda h, n: time.sleep(20)))
     assert status == 3, run.text()
+    check_returned(device, before, "source-unreachable")
+
+
+def trickle(handler, _):
+    """A head that grows by a line now and then and never ends."""
+    handler.wfile.write(b"HTTP/1.1 206 Partial Content\r\n")
+    for n in range(300):
+        handler.wfile.write(b"X-%d: y\r\n" % n)
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
+def test_work_is_shown_while_a_server_keeps_us_waiting(make_device, scripted, tmp_path):
+    """Otherwise the watchdog ends it."""
+    beat = tmp_path / "heartbeat"
+    device = make_device(stall_s=8, heartbeat=str(beat))
+    run = device.start("--install", scripted(trickle))
+    run.wait_for_code("source")
+    for _ in range(3):
+        beat.unlink(missing_ok=True)
+        run.wait_for(lambda _: beat.exists(), timeout=3)
+    assert "source-interrupted" not in run.codes()
+    run.process.send_signal(signal.SIGTERM)
+    assert run.wait(3) == 4, run.text()
+
+
+def test_head_that_never_ends_gives_main_back(make_device, scripted):
+    device = make_device(give_up_s=2, stall_s=1)
+    before = device.main_digest()
+    started = time.monotonic()
+    status, run = device.run("--install", scripted(trickle))
+    assert status == 3, run.text()
+    assert time.monotonic() - started < 8
     check_returned(device, before, "source-unreachable")
 
 
