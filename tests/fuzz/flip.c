@@ -135,7 +135,7 @@ static int install(const uint8_t *bytes, size_t len, bool *ret_writing, struct t
 {
 	static const struct lb_device device = { .product = "golden", .hardware = { "lifeboat,golden" },
 						 .hardware_count = 1, .recovery_release = 1 };
-	const struct lb_slots slots = { NULL, open_slot };
+	const struct lb_slots slots = { .open = open_slot };
 	const struct lb_patience how = { .clock = &t.clock, .deadline_ms = t.now_ms + 1000000,
 					 .retry_min_ms = 1, .retry_max_ms = 1 };
 	struct lb_device_state dev;

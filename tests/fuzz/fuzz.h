@@ -77,6 +77,7 @@ struct fuzz_blk {
 	uint32_t writes, flushes;
 	uint32_t fail_read; /* that many reads from now; 0: none fails */
 	bool may_write;
+	bool unreadable, worn; /* every read fails; every write fails */
 };
 
 static inline int fuzz_blk_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
@@ -85,7 +86,7 @@ static inline int fuzz_blk_read(struct lb_blk *b, uint64_t offset, void *buf, si
 
 	CHECK(offset <= b->size_bytes && len <= b->size_bytes - offset);
 	f->read_bytes += len;
-	if (f->fail_read && !--f->fail_read)
+	if (f->unreadable || (f->fail_read && !--f->fail_read))
 		return -LB_E_IO;
 	if (len)
 		memcpy(buf, f->bytes + offset, len);
@@ -99,6 +100,8 @@ static inline int fuzz_blk_write(struct lb_blk *b, uint64_t offset, const void *
 	CHECK(f->may_write);
 	CHECK(offset <= b->size_bytes && len <= b->size_bytes - offset);
 	f->writes++;
+	if (f->worn)
+		return -LB_E_IO;
 	f->written_bytes += len;
 	if (len)
 		memcpy(f->bytes + offset, buf, len);

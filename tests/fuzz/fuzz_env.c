@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * U-Boot's environment, both copies. Mode 1: their checksums are put right; 2, 4: a
- * copy cannot be read; 0x10 to 0x30: which allocation fails; 0x40: one copy is longer.
+ * copy cannot be read; 0x10 to 0x30: which allocation fails; 0x40: one copy is longer; 0x80: the one that is not live is worn.
  */
 #include "base/bytes.h"
 #include "boot/select.h"
@@ -91,6 +91,27 @@ static void use(struct fuzz_blk copy[2], uint8_t mode)
 	lb_env_free(NULL);
 }
 
+/* The copy that would be written next cannot be: the other one takes the change all the same. */
+static void decide_beside_worn(struct fuzz_blk copy[2])
+{
+	struct lb_boot boot, next;
+	struct lb_boot_status st;
+	int rc;
+
+	copy[0].may_write = copy[1].may_write = true;
+	if (lb_boot_open(&boot, &copy[0].blk, &copy[1].blk, NULL))
+		return;
+	copy[!boot.env.live].worn = true;
+	rc = lb_boot_set_main(&boot, true, NULL);
+	lb_boot_close(&boot);
+	if (rc)
+		return;
+	CHECK(!lb_boot_open(&next, &copy[0].blk, &copy[1].blk, NULL));
+	lb_boot_read(&next, &st);
+	CHECK(!st.lost && st.target == LB_BOOT_MAIN && st.trial && !st.main_boots);
+	lb_boot_close(&next);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t mode = fuzz_take_mode(data, &size);
@@ -107,7 +128,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					     copy[i].blk.size_bytes - LB_ENV_HEADER_BYTES));
 		copy[i].fail_read = mode >> (i + 1) & 1;
 	}
-	use(copy, mode);
+	if (mode & 0x80)
+		decide_beside_worn(copy);
+	else
+		use(copy, mode);
 	fuzz_blk_free(&copy[0]);
 	fuzz_blk_free(&copy[1]);
 	return 0;

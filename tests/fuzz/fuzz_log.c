@@ -4,7 +4,8 @@
  *   'H' half generation(4)                                  a header that is valid
  *   'R' block type version generation sequence(2) length(2) payload   a record that is valid
  *   'B' block offset(2) length payload                      any bytes anywhere
- * Mode 0x01 to 0x3f: which read fails; 0x40: the region is too small.
+ * Mode 0x01 to 0x3f: which read fails; 0x40: the region is too small; 0x80: nothing can be
+ * read.
  */
 #include "fuzz.h"
 #include "region.h"
@@ -157,6 +158,7 @@ static void use(struct fuzz_blk *f, uint8_t mode)
 	int rc;
 
 	f->fail_read = mode & 0x3f;
+	f->unreadable = mode & 0x80;
 	fuzz_alloc_start(0);
 	rc = lb_log_open(&log, &f->blk, &err);
 	spent = fuzz_alloc_stop();
@@ -166,7 +168,9 @@ static void use(struct fuzz_blk *f, uint8_t mode)
 	CHECK(f->read_bytes <= (uint64_t)REGION_BLOCKS * (LB_LOG_RECORD_MAX + LB_LOG_ALIGN));
 	f->fail_read = 0;
 	f->may_write = true;
-	if (mode & 0x3f)
+	if (f->unreadable)
+		CHECK(rc == -LB_E_IO || rc == -LB_E_INVALID);
+	if (mode & 0xbf)
 		return; /* a half that is readable again may be the newer one: see lb_log_open() */
 	if (!rc) {
 		check_log(&log);

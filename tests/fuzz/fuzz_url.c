@@ -4,6 +4,7 @@
  * relative one stays with its server, also in the eyes of libcurl, which will fetch it.
  */
 #include "bundle/channel.h"
+#include "bundle/url.h"
 #include "fuzz.h"
 #include "linux/http_session.h"
 
@@ -11,6 +12,22 @@ static bool has_scheme(const char *url)
 {
 	return !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7) ||
 	       !strncmp(url, "file:///", 8);
+}
+
+/* Nothing of what may hold a token: user, password, query, fragment. */
+static void check_shown(const char *url)
+{
+	char shown[300], tiny[9], *server, *end;
+
+	CHECK(lb_url_shown(url, shown, sizeof(shown)) == shown);
+	CHECK(memchr(shown, '\0', sizeof(shown)) && strlen(shown) <= strlen(url));
+	CHECK(!strncmp(lb_url_shown(url, tiny, sizeof(tiny)), shown, sizeof(tiny) - 1));
+	if (strncmp(url, "https://", 8) && strncmp(url, "http://", 7))
+		return;
+	CHECK(!strpbrk(shown, "?#"));
+	server = strstr(shown, "://") + 3;
+	end = server + strcspn(server, "/");
+	CHECK(!memchr(server, '@', (size_t)(end - server)));
 }
 
 static void check_place(const char *url)
@@ -56,8 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(memchr(tiny, '\0', sizeof(tiny)));
 		CHECK(rc || strlen(tiny) < sizeof(tiny) - 1 || !strcmp(tiny, url));
 		(void)lb_http_same_origin(base, ref);
+		check_shown(ref);
 	}
 	check_place(base);
+	check_shown(base);
 	free(base);
 	return 0;
 }

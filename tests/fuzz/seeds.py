@@ -406,6 +406,10 @@ def env_seeds():
     put("env", "too-small", 2 * env(["a=b"], 1, 63))
     put("env", "tiny", b"ab", 1)
     put("env", "mended", bytes(1024), 1)
+    put("env", "worn-second", two + one, 0x80)
+    put("env", "worn-first", one + two, 0x80)
+    put("env", "worn-lost", b"\xff" * 1024, 0x80)
+    put("env", "worn-last-serial", env(ours, 255) + env(ours, 0), 0x80)
 
 
 def half(number, generation):
@@ -439,6 +443,7 @@ def log_seeds():
     put("log", "type-0", half(0, 1) + record(1, 0, b"x", 1) + record(2, 1, b"x", 1, generation=0))
     put("log", "header-damaged", half(0, 1) + b"B" + struct.pack("<BHB", 0, 9, 1) + b"x" + some)
     put("log", "too-small", half(0, 1) + some, 0x40)
+    put("log", "unreadable", half(0, 1) + some, 0x80)
     for i in (1, 2, 3, 4, 5, 6, 33, 34, 35, 36, 40, 62):
         put("log", f"unreadable-{i}", half(0, 1) + some, i)
     put("log", "unreadable-second", some + half(1, 1), 2)
@@ -594,7 +599,9 @@ def url_seeds():
         "port": ("https://u.example:443/a", "https://u.example/b"), "colon": (base, "a:b"),
         "upper": ("HTTPS://U.EXAMPLE/a", "b"), "mail": (base, "@evil.example/a"),
         "join": ("https://u.example", ".evil.example/a"), "join-user": ("https://u.example", "@evil/a"),
-        "question": (base, "?a"), "hash": (base, "#a"), "control": ("http://u.example/\x01\x7f", "a"),
+        "question": (base, "?a"), "hash": (base, "#a"), "secrets": ("https://me:secret@u.example/a?token=b#c", "ftp://a@b@c/d?e"),
+        "secret-path": ("https://u.example/a@b/c", "https://a/@/?"),
+        "control": ("http://u.example/\x01\x7f", "a"),
     }
     for name, (a, b) in cases.items():
         (folder / ("seed-" + name)).write_bytes(f"{a}\n{b}".encode())
