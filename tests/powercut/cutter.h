@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs a scenario once without a cut, then with the power failing at each of its
- * mutating calls and each of a list of fates for what was not flushed. After a
+ * Runs a scenario once without a cut, then lets the power fail at each of its
+ * mutating calls with each of a list of fates for what was not flushed. After a
  * cut the device must be in a state that the scenario allows; then the scenario
- * runs again, as at the next power-on, and must end as without a cut.
+ * runs again, as at the next power-on, is cut at each call again if the scenario
+ * asks for it, and must end as without a cut.
+ *
+ * A run is recorded once; the state at each call is made from the record. What
+ * the media hold after a cut is looked up among what was followed before: the
+ * programs are deterministic, so the same state ends in the same way.
  */
 #ifndef POWERCUT_CUTTER_H
 #define POWERCUT_CUTTER_H
@@ -23,9 +28,12 @@ struct sim_scenario {
 	int (*run)(struct sim *s);
 	/* 0, or sim_fail(s, "what is broken") */
 	int (*check)(struct sim *s, enum sim_moment moment);
-	uint32_t cuts;	/* 1, or 2: cut the run after the first cut too */
-	uint32_t second_stride; /* ... at every n-th call */
-	bool brief;	/* fewer fates, for runs that take long */
+	uint32_t cuts;	/* how deep: 2: the run after the first cut is cut too, at every call */
+	/* what of the media decides how it goes on; NULL: all of it. @coarse: after a second cut */
+	uint64_t (*digest)(struct sim *s, bool coarse);
+	/* grows with what a cut cost so far: a state that cost more is followed again; may be NULL */
+	void (*burden)(const struct sim *s, int64_t ret[2]);
+	bool brief;	/* fewer fates, for runs over large regions */
 };
 
 /* A known mistake that the simulator has to find. */
@@ -40,7 +48,10 @@ struct sim_tally {
 	uint64_t cuts; /* power cuts that were simulated */
 	uint64_t failed;
 	bool quiet;    /* canaries: count, print nothing, stop at the first */
-	bool quick;    /* every scenario is brief and cut once: for slow builds */
+	bool quick;    /* few fates, one cut: for slow builds */
+	bool deep;     /* one cut more than the scenario asks for */
+	uint32_t sector; /* bytes; 0: 512 */
+	uint32_t part, parts; /* only every @parts-th first cut; 0: all */
 };
 
 /* One cut, as the line of a failure names it. */

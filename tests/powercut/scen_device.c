@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "digest.h"
 #include "flow/recovery.h"
 #include "lb_boot_names.h"
 #include "mini_bundle.h"
@@ -18,6 +19,7 @@
 #define ENV_BYTES 1024u
 #define BOOTS_MAX 16
 #define CALLS_MAX 2000u /* of a run: recovery retries for ever, the simulator does not */
+#define STICK_URL "sim:2, a stick"
 #define RELEASES 3 /* 1 and 2; 0 is none */
 
 /* ---- what exists outside of the device: images and bundles ---- */
@@ -29,12 +31,19 @@ struct world {
 	uint64_t worn_at; /* of root, see sim.h */
 	bool two_is_sick; /* release 2 never reports healthy */
 	int final_release;
+	bool stick;	 /* with release 2 on it, inserted in recovery all the time */
+	unsigned int lost; /* LOSES_*: what is garbage when it all begins */
+	uint32_t log_room; /* blocks of the state log's half that are left; 0: as it comes */
+	uint32_t compactions; /* at least so many must come to pass without a cut */
 	bool flag_early; /* canary: recovery returns the flag before it is done */
+	bool count_stays; /* canary: main confirms without the environment */
 	struct mini_image image[RELEASES][MINI_IMAGES];
 	struct mini_bundle bundle[RELEASES];
 	/* what the run without a cut, which comes first, fetched and wrote */
 	uint64_t needed_payload, needed_writes;
 };
+
+enum { LOSES_ENV0 = 1, LOSES_ENV1 = 2, LOSES_STATE = 4 };
 
 /* memo[] of the simulator */
 enum { BROKEN_BOOT };
@@ -119,6 +128,40 @@ static struct world worn = {
 	SMALL, .final_release = 2, .worn_at = 10000,
 };
 
+/*
+ * The whole of it: two images, 74 chunks (skipped, zero, duplicate, fetched), every
+ * commit of the environment, and a log that changes halves twice on the way.
+ */
+static struct world whole = {
+	.boot_bytes = 4001, .root_bytes = 70001, .chunk_bytes = 1000, .ms_per_call = 90,
+	.final_release = 2, .log_room = 9, .compactions = 2,
+};
+
+static struct world stick = {
+	SMALL, .final_release = 2, .stick = true, .manners = { .dead = true },
+};
+
+static struct world env_old = {
+	SMALL, .final_release = 2, .lost = LOSES_ENV0,
+};
+
+static struct world env_new = {
+	SMALL, .final_release = 2, .lost = LOSES_ENV1,
+};
+
+static struct world env_lost = {
+	SMALL, .final_release = 2, .lost = LOSES_ENV0 | LOSES_ENV1,
+};
+
+static struct world state_lost = {
+	SMALL, .final_release = 2, .lost = LOSES_STATE,
+};
+
+/* Nothing is known any more: only what a person brings helps. */
+static struct world all_lost = {
+	SMALL, .final_release = 2, .lost = LOSES_ENV0 | LOSES_ENV1 | LOSES_STATE, .stick = true,
+};
+
 /* Larger than what may be unflushed, for the bound on repeated payload. */
 static struct world large = {
 	.boot_bytes = 60000, .root_bytes = 2400000, .chunk_bytes = 128 * 1024,
@@ -175,6 +218,22 @@ static int whole_release(const struct device *dev)
 	return 0;
 }
 
+static void fill_log(struct lb_log *log, uint32_t room)
+{
+	while (room && log->end + room * LB_LOG_ALIGN < REGION / 2)
+		must(lb_log_put(log, LB_REC_LOG, "filler", 6, NULL));
+}
+
+static void lose(struct sim *s, unsigned int what)
+{
+	static const char *const names[] = { "env0", "env1", "state" };
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(names); i++)
+		if (what & 1u << i)
+			memset(sim_region(s, names[i])->medium, 0x5a,
+			       sim_blk(s, names[i])->size_bytes);
+}
+
 static void setup(struct sim *s, struct world *w)
 {
 	struct device dev = { .s = s, .w = w };
@@ -209,7 +268,10 @@ static void setup(struct sim *s, struct world *w)
 	must(lb_boot_set_main(&dev.boot, false, NULL));
 	lb_boot_close(&dev.boot);
 	lb_bundle_head_free(&head);
+	fill_log(&dev.log, w->log_room);
 	s->payload_read = 0;
+	sim_settle(s);
+	lose(s, w->lost);
 }
 
 /* ---- boot loader ---- */
@@ -261,9 +323,20 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 
 	struct sim_source_manners manners = dev->w->manners;
 
+	manners.dead = manners.dead && strcmp(url, STICK_URL) != 0;
 	manners.payload_offset = b->payload_offset;
 	*ret = sim_source_open(dev->s, b->bytes, b->len, &manners);
 	return 0;
+}
+
+static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
+{
+	const struct device *dev = ctx;
+
+	if (!dev->w->stick || n)
+		return false;
+	snprintf(ret_url, size, "%s", STICK_URL);
+	return true;
 }
 
 static bool power_is_off(void *ctx)
@@ -278,7 +351,7 @@ static int recovery(struct device *dev, enum lb_reason reason)
 	struct lb_recovery r = {
 		.dev = dev->d,
 		.slots = { dev->s, open_slot },
-		.sources = { .ctx = dev, .open = open_source },
+		.sources = { .ctx = dev, .open = open_source, .medium = medium },
 		.clock = &dev->s->clock,
 		.keys = mini_keyring(),
 		.device = { .product = "sim", .hardware = { "sim,board" }, .hardware_count = 1,
@@ -297,6 +370,17 @@ static int recovery(struct device *dev, enum lb_reason reason)
 }
 
 /* ---- main: what the agent decides ---- */
+
+/* A log without a state record is that of a device that never was updated. */
+static int load_state(struct device *dev, struct lb_state *ret)
+{
+	int err = lb_state_load(&dev->log, ret, NULL);
+
+	if (err != -LB_E_NOT_FOUND)
+		return err;
+	*ret = (struct lb_state){ .name = LB_STATE_CONFIRMED };
+	return 0;
+}
 
 static bool tried_in_vain(struct device *dev)
 {
@@ -320,7 +404,7 @@ static int main_os(struct device *dev, int release, bool *settled)
 	int err = lb_handover_reconcile_main(&dev->d, NULL, 0, NULL);
 
 	if (!err)
-		err = lb_state_load(&dev->log, &st, NULL);
+		err = load_state(dev, &st);
 	if (err)
 		return err;
 	if (release == 2 && dev->w->two_is_sick)
@@ -328,6 +412,10 @@ static int main_os(struct device *dev, int release, bool *settled)
 	if (st.name == LB_STATE_CONFIRMED && release == 1 && !tried_in_vain(dev))
 		return stage_release_2(dev);
 	*settled = true;
+	if (dev->w->count_stays) {
+		st.name = LB_STATE_CONFIRMED;
+		return lb_state_save(&dev->log, &st, NULL);
+	}
 	return lb_handover_confirm(&dev->d, NULL);
 }
 
@@ -403,9 +491,11 @@ static int check_records(struct sim *s, struct device *dev, int release, struct 
 	int err = open_state(dev);
 
 	if (!err)
-		err = lb_state_load(&dev->log, state, NULL);
+		err = load_state(dev, state);
 	if (err)
 		return sim_fail(s, "the state cannot be read: %s", lb_error_name(err));
+	if (dev->lost && !(dev->w->lost & LOSES_STATE))
+		return sim_fail(s, "the state region is lost");
 	if (!release && state->name != LB_STATE_UPDATING && state->name != LB_STATE_RESCUE)
 		return sim_fail(s, "main is not whole in state %s", lb_state_text(state->name));
 	return 0;
@@ -424,7 +514,7 @@ static int check_device(struct sim *s, const struct world *w, enum sim_moment mo
 		return sim_fail(s, "the environment cannot be read");
 	lb_boot_read(&dev.boot, &st);
 	lb_boot_close(&dev.boot);
-	if (st.target == LB_BOOT_LOST)
+	if (st.target == LB_BOOT_LOST && (!w->lost || moment == SIM_FINISHED))
 		return sim_fail(s, "the boot flag is lost");
 	if (st.target == LB_BOOT_MAIN && !release)
 		return sim_fail(s, "the flag says main, which is not whole");
@@ -432,11 +522,37 @@ static int check_device(struct sim *s, const struct world *w, enum sim_moment mo
 		return 1;
 	if (moment == SIM_AFTER_CUT)
 		return 0;
+	if (!s->power_cycles && dev.log.generation < 1 + w->compactions)
+		return sim_fail(s, "the log was compacted only %u times", dev.log.generation - 1);
 	if (state.name != LB_STATE_CONFIRMED || st.target != LB_BOOT_MAIN || st.trial ||
 	    st.main_boots || release != w->final_release)
 		return sim_fail(s, "it ended in state %s with release %d, trial %d, count %u",
 				lb_state_text(state.name), release, st.trial, st.main_boots);
 	return 0;
+}
+
+/* What a program can read, and what else decides how the world answers. */
+static uint64_t digest_device(struct sim *s, const struct world *w, bool coarse)
+{
+	uint64_t h = sim_device_digest(s, coarse);
+	uint64_t outside[] = {
+		w->worn_at && sim_region(s, "root")->written >= w->worn_at,
+		w->manners.silent_ms && s->payload_read >= w->manners.silent_from,
+	};
+
+	return sim_hash(h, outside, sizeof(outside));
+}
+
+/* Fetched and written beyond what the cuts so far allow. */
+static void burden_large(const struct sim *s, int64_t ret[2])
+{
+	int64_t allowed = (int64_t)s->power_cycles * (int64_t)(LB_MIB + large.chunk_bytes);
+
+	ret[0] = (int64_t)s->payload_read - allowed;
+	ret[1] = -allowed;
+	for (uint32_t i = 0; i < s->region_count; i++)
+		if (!s->region[i].small_writes)
+			ret[1] += (int64_t)s->region[i].written;
 }
 
 /* ---- scenarios ---- */
@@ -450,29 +566,52 @@ static int check_device(struct sim *s, const struct world *w, enum sim_moment mo
 	{                                                                                 \
 		return run_device(s, &world);                                             \
 	}                                                                                 \
+	static uint64_t digest_##world(struct sim *s, bool coarse)                        \
+	{                                                                                 \
+		return digest_device(s, &world, coarse);                                  \
+	}                                                                                 \
 	static int check_##world(struct sim *s, enum sim_moment moment)                   \
 	{                                                                                 \
 		return check_device(s, &world, moment) || (extra);                        \
 	}
 
 SCENARIO(small, 0)
+SCENARIO(whole, 0)
 SCENARIO(sick, 0)
 SCENARIO(interrupted, 0)
 SCENARIO(piped, 0)
 SCENARIO(dead, 0)
 SCENARIO(silent, 0)
 SCENARIO(worn, 0)
+SCENARIO(stick, 0)
+SCENARIO(env_old, 0)
+SCENARIO(env_new, 0)
+SCENARIO(env_lost, 0)
+SCENARIO(state_lost, 0)
+SCENARIO(all_lost, 0)
 SCENARIO(large, repeated_too_much(s, &large, moment))
 
+#define ENTRY(text, world, depth)                                                         \
+	{ .name = text, .setup = setup_##world, .run = run_##world,                       \
+	  .check = check_##world, .digest = digest_##world, .cuts = depth }
+
 const struct sim_scenario device_scenarios[] = {
-	{ "device-update", setup_small, run_small, check_small, 2, 7, false },
-	{ "device-rescue", setup_sick, run_sick, check_sick, 1, 0, false },
-	{ "device-interrupted", setup_interrupted, run_interrupted, check_interrupted, 1, 0, true },
-	{ "device-pipe", setup_piped, run_piped, check_piped, 1, 0, true },
-	{ "device-dead-server", setup_dead, run_dead, check_dead, 2, 3, true },
-	{ "device-silent-server", setup_silent, run_silent, check_silent, 1, 0, true },
-	{ "device-worn", setup_worn, run_worn, check_worn, 1, 0, true },
-	{ "device-bound", setup_large, run_large, check_large, 1, 0, true },
+	ENTRY("device-update", small, 2),
+	ENTRY("device-whole", whole, 1),
+	ENTRY("device-rescue", sick, 1),
+	ENTRY("device-interrupted", interrupted, 1),
+	ENTRY("device-pipe", piped, 1),
+	ENTRY("device-dead-server", dead, 2),
+	ENTRY("device-silent-server", silent, 1),
+	ENTRY("device-worn", worn, 1),
+	ENTRY("device-stick", stick, 1),
+	ENTRY("device-older-env-lost", env_old, 1),
+	ENTRY("device-newer-env-lost", env_new, 1),
+	ENTRY("device-env-lost", env_lost, 1),
+	ENTRY("device-state-lost", state_lost, 1),
+	ENTRY("device-all-lost", all_lost, 1),
+	{ .name = "device-bound", .setup = setup_large, .run = run_large, .check = check_large,
+	  .digest = digest_large, .burden = burden_large, .cuts = 1, .brief = true },
 	{ 0 },
 };
 
@@ -497,9 +636,18 @@ static int run_flag_early(struct sim *s)
 	return run_device(s, &w);
 }
 
+static int run_count_stays(struct sim *s)
+{
+	struct world w = small;
+
+	w.count_stays = true;
+	return run_device(s, &w);
+}
+
 const struct sim_canary device_canaries[] = {
 	{ "device-read-back-from-cache", "device-update", NULL, believe_the_cache },
 	{ "device-flag-before-verified", "device-update", run_flag_early, NULL },
+	{ "device-boot-count-not-reset", "device-update", run_count_stays, NULL },
 	{ "device-one-flush-at-the-end", "device-bound", NULL, flush_late },
 	{ 0 },
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flow/handover.h"
+#include "digest.h"
 #include "scenarios.h"
 
 #define REGION (256u * 1024u)
@@ -388,12 +389,18 @@ static int check_return(struct sim *s, enum sim_moment moment)
 }
 
 const struct sim_scenario handover_scenarios[] = {
-	{ "handover-stage", setup_stage, run_stage, check_stage, 2, 1, false },
-	{ "handover-begin", setup_begin, run_begin, check_begin, 2, 1, false },
-	{ "handover-begin-stick", setup_begin_stick, run_begin, check_begin, 2, 1, false },
-	{ "handover-finish", setup_finish, run_finish, check_finish, 2, 1, false },
-	{ "handover-confirm", setup_confirm, run_confirm, check_confirm, 2, 1, true },
-	{ "handover-return", setup_begin, run_return, check_return, 2, 1, true },
+	{ .name = "handover-stage", .setup = setup_stage, .run = run_stage, .check = check_stage,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "handover-begin", .setup = setup_begin, .run = run_begin, .check = check_begin,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "handover-begin-stick", .setup = setup_begin_stick, .run = run_begin, .check = check_begin,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "handover-finish", .setup = setup_finish, .run = run_finish, .check = check_finish,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "handover-confirm", .setup = setup_confirm, .run = run_confirm, .check = check_confirm,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "handover-return", .setup = setup_begin, .run = run_return, .check = check_return,
+	  .digest = sim_device_digest, .cuts = 2 },
 	{ 0 },
 };
 
@@ -445,6 +452,19 @@ static int run_finish_in_two(struct sim *s)
 	return run_on(s, false, finish_in_two);
 }
 
+/* The environment forgets the trial while the record still knows of it. */
+static int confirm_env_first(struct device *dev)
+{
+	int err = lb_boot_main_healthy(&dev->boot, true, NULL);
+
+	return err ? err : lb_handover_confirm(&dev->d, NULL);
+}
+
+static int run_confirm_env_first(struct sim *s)
+{
+	return run_on(s, true, confirm_env_first);
+}
+
 static void deaf_state(struct sim *s)
 {
 	sim_region(s, "state")->deaf = true;
@@ -454,6 +474,7 @@ const struct sim_canary handover_canaries[] = {
 	{ "stage-flag-before-request", "handover-stage", run_stage_flag_first, NULL },
 	{ "finish-flag-before-state", "handover-finish", run_finish_flag_first, NULL },
 	{ "finish-flag-and-trial-apart", "handover-finish", run_finish_in_two, NULL },
+	{ "confirm-environment-before-state", "handover-confirm", run_confirm_env_first, NULL },
 	{ "finish-state-not-flushed", "handover-finish", NULL, deaf_state },
 	{ 0 },
 };

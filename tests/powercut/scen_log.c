@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "boot/env.h"
+#include "digest.h"
 #include "scenarios.h"
 #include "state/log.h"
 #include "state/records.h"
@@ -399,15 +400,24 @@ static int check_env(struct sim *s, enum sim_moment moment)
 }
 
 const struct sim_scenario log_scenarios[] = {
-	{ "log-put", setup_put, run_put, check_put, 2, 1, false },
-	{ "log-put-big", setup_put, run_put_big, check_put_big, 2, 1, false },
-	{ "log-change-halves", setup_full, run_put, check_put, 2, 1, false },
-	{ "log-change-halves-big", setup_full, run_put_big, check_put_big, 2, 1, false },
-	{ "log-acknowledged-stays", setup_count, run_count, check_count, 2, 1, false },
-	{ "log-remains-stay-dead", setup_remains, run_remains, check_remains, 2, 1, false },
-	{ "log-drop-request", setup_drop, run_drop, check_drop, 2, 1, true },
-	{ "log-format", setup_garbage, run_format, check_format, 2, 1, false },
-	{ "env-commit", setup_env, run_env, check_env, 2, 1, false },
+	{ .name = "log-put", .setup = setup_put, .run = run_put, .check = check_put,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-put-big", .setup = setup_put, .run = run_put_big, .check = check_put_big,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-change-halves", .setup = setup_full, .run = run_put, .check = check_put,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-change-halves-big", .setup = setup_full, .run = run_put_big, .check = check_put_big,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-acknowledged-stays", .setup = setup_count, .run = run_count, .check = check_count,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-remains-stay-dead", .setup = setup_remains, .run = run_remains, .check = check_remains,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-drop-request", .setup = setup_drop, .run = run_drop, .check = check_drop,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "log-format", .setup = setup_garbage, .run = run_format, .check = check_format,
+	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "env-commit", .setup = setup_env, .run = run_env, .check = check_env,
+	  .digest = sim_device_digest, .cuts = 2 },
 	{ 0 },
 };
 
@@ -431,6 +441,22 @@ static int put_in_place(struct sim *s)
 	return put(&log, 1, "new");
 }
 
+/* Makes room first, and copies what it remembers into it. */
+static int erase_then_copy(struct sim *s)
+{
+	struct lb_log log;
+	int err = lb_log_open(&log, sim_blk(s, "state"), NULL);
+
+	if (err || log.end + LB_LOG_ALIGN <= REGION / 2)
+		return err ? err : put(&log, 1, "new");
+	err = lb_log_format(&log, sim_blk(s, "state"), NULL);
+	if (!err)
+		err = put(&log, LB_REC_NETWORK, "other");
+	if (!err)
+		err = put(&log, UNKNOWN_TYPE, "of a newer program");
+	return err ? err : put(&log, 1, "new");
+}
+
 /* As if a compaction numbered its half without looking at what lies there. */
 static int put_with_a_generation_used_before(struct sim *s)
 {
@@ -446,6 +472,7 @@ const struct sim_canary log_canaries[] = {
 	{ "log-without-flush", "log-put", NULL, deaf_state },
 	{ "log-header-before-records", "log-change-halves", NULL, deaf_state },
 	{ "log-record-in-place", "log-put", put_in_place, NULL },
+	{ "log-erase-before-copy", "log-change-halves", erase_then_copy, NULL },
 	{ "log-generation-used-before", "log-remains-stay-dead",
 	  put_with_a_generation_used_before, NULL },
 	{ "env-in-place", "env-commit", env_in_place, NULL },

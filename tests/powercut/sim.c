@@ -15,6 +15,117 @@ static void *must(void *p)
 	return p;
 }
 
+#define PAGE 4096u
+
+/* ---- the medium, and what it held before ---- */
+
+struct undo {
+	struct sim_region *region;
+	uint64_t offset;
+	size_t len;
+};
+
+/* Two stacks: old bytes, and where they belong. */
+struct sim_journal {
+	uint8_t *bytes;
+	size_t len, room;
+	struct undo *undo;
+	size_t count, undo_room;
+};
+
+static size_t page_count(const struct sim_region *r)
+{
+	return (r->blk.size_bytes + PAGE - 1) / PAGE;
+}
+
+static void touch(struct sim_region *r, uint64_t offset, size_t len)
+{
+	r->digest = 0;
+	for (uint64_t p = offset / PAGE; len && p <= (offset + len - 1) / PAGE; p++)
+		r->page[p] = 0;
+}
+
+static void remember(struct sim_region *r, uint64_t offset, size_t len)
+{
+	struct sim_journal *j = r->sim->journal;
+
+	if (!j)
+		return;
+	if (j->len + len > j->room) {
+		j->room = 2 * (j->room + len);
+		j->bytes = must(realloc(j->bytes, j->room));
+	}
+	if (j->count == j->undo_room) {
+		j->undo_room = j->undo_room ? 2 * j->undo_room : 256;
+		j->undo = must(realloc(j->undo, j->undo_room * sizeof(*j->undo)));
+	}
+	memcpy(j->bytes + j->len, r->medium + offset, len);
+	j->len += len;
+	j->undo[j->count++] = (struct undo){ r, offset, len };
+}
+
+/* The only way in which the medium changes once the power may fail. */
+static void put(struct sim_region *r, uint64_t offset, const void *data, size_t len)
+{
+	if (!len)
+		return;
+	remember(r, offset, len);
+	memcpy(r->medium + offset, data, len);
+	touch(r, offset, len);
+}
+
+static void undo_to(struct sim *s, size_t count)
+{
+	struct sim_journal *j = s->journal;
+
+	while (j->count > count) {
+		const struct undo *u = &j->undo[--j->count];
+
+		j->len -= u->len;
+		memcpy(u->region->medium + u->offset, j->bytes + j->len, u->len);
+		touch(u->region, u->offset, u->len);
+	}
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)(a ^ 0x9e3779b97f4a7c15u) * (b ^ 0xd1b54a32d192ed03u);
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t sim_hash(uint64_t seed, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t word, tail = 0;
+
+	seed = mix(seed, len);
+	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		seed = mix(seed + 0x632be59bd9b4e019u, word);
+	}
+	memcpy(&tail, p, len);
+	return mix(seed, tail);
+}
+
+uint64_t sim_digest(struct sim_region *r)
+{
+	uint64_t sum = 1;
+
+	if (r->digest)
+		return r->digest;
+	for (size_t p = 0; p < page_count(r); p++) {
+		uint64_t left = r->blk.size_bytes - p * PAGE;
+
+		if (!r->page[p])
+			r->page[p] = sim_hash(p + 1, r->medium + p * PAGE,
+					      left < PAGE ? left : PAGE) | 1;
+		sum = mix(sum, r->page[p]);
+	}
+	r->digest = sum | 1;
+	return r->digest;
+}
+
 /* ---- regions ---- */
 
 static struct sim_region *region_of(struct lb_blk *b)
@@ -35,6 +146,26 @@ static void overlay(const struct sim_write *w, uint64_t offset, uint8_t *buf, si
 
 static void drain(struct sim *s, struct sim_region *r);
 
+static void record(struct sim *s, enum sim_op_kind kind, struct sim_region *r, uint64_t offset,
+		   const void *data, size_t len)
+{
+	struct sim_ops *ops = s->ops;
+	struct sim_op *op;
+
+	if (!ops)
+		return;
+	if (ops->count == ops->room) {
+		ops->room = ops->room ? 2 * ops->room : 128;
+		ops->op = must(realloc(ops->op, ops->room * sizeof(*ops->op)));
+	}
+	op = &ops->op[ops->count++];
+	*op = (struct sim_op){ .kind = kind, .region = r, .offset = offset, .len = len,
+			       .payload_read = s->payload_read };
+	memcpy(op->memo, s->memo, sizeof(op->memo));
+	if (data)
+		op->data = memcpy(must(malloc(len + 1)), data, len);
+}
+
 static int region_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 {
 	struct sim_region *r = region_of(b);
@@ -52,8 +183,10 @@ static int region_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size
 {
 	struct sim_region *r = region_of(b);
 
-	if (r->lazy)
+	if (r->lazy && !r->sim->off) {
+		record(r->sim, SIM_OP_DRAIN, r, 0, NULL, 0);
 		drain(r->sim, r);
+	}
 	if (r->cached_medium)
 		return region_read(b, offset, buf, len);
 	if (r->sim->off)
@@ -98,6 +231,7 @@ static int region_write(struct lb_blk *b, uint64_t offset, const void *buf, size
 	if (r->sim->off)
 		return -LB_E_POWER;
 	worn = r->worn_at > r->written && r->worn_at <= r->written + len;
+	record(r->sim, SIM_OP_WRITE, r, offset, worn ? NULL : buf, len);
 	if (!worn)
 		push(r->sim, r, offset, buf, len);
 	r->written += len;
@@ -116,7 +250,7 @@ static void drain(struct sim *s, struct sim_region *r)
 			s->pending[kept++] = *w;
 			continue;
 		}
-		memcpy(w->region->medium + w->offset, w->data, w->len);
+		put(w->region, w->offset, w->data, w->len);
 		free(w->data);
 	}
 	s->pending_count = kept;
@@ -128,6 +262,7 @@ static int region_flush(struct lb_blk *b)
 
 	if (r->sim->off)
 		return -LB_E_POWER;
+	record(r->sim, SIM_OP_FLUSH, r, 0, NULL, 0);
 	if (call(r->sim, "flush", r, 0, 0))
 		return -LB_E_POWER;
 	if (!r->deaf && !r->lazy)
@@ -157,9 +292,11 @@ struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes)
 	r->sim = s;
 	r->blk.ops = &ops;
 	r->blk.size_bytes = size_bytes;
+	r->small_writes = !strcmp(name, "state") || !strncmp(name, "env", 3);
 	snprintf(r->blk.name, sizeof(r->blk.name), "%s", name);
 	r->medium = must(malloc(size_bytes));
 	memset(r->medium, 0xff, size_bytes);
+	r->page = must(calloc(page_count(r), sizeof(*r->page)));
 	return &r->blk;
 }
 
@@ -290,6 +427,7 @@ void sim_init(struct sim *s)
 	memset(s, 0, sizeof(*s));
 	s->clock.ops = &ops;
 	s->ms_per_call = 1;
+	s->sector = 512;
 }
 
 static void drop_pending(struct sim *s)
@@ -303,22 +441,35 @@ void sim_free(struct sim *s)
 {
 	drop_pending(s);
 	free(s->pending);
-	for (uint32_t i = 0; i < s->region_count; i++)
+	for (uint32_t i = 0; i < s->region_count; i++) {
 		free(s->region[i].medium);
+		free(s->region[i].page);
+	}
+	if (s->journal) {
+		free(s->journal->bytes);
+		free(s->journal->undo);
+	}
+	free(s->journal);
 	memset(s, 0, sizeof(*s));
 }
 
-void sim_settle(struct sim *s)
+static void switch_on(struct sim *s)
 {
-	drain(s, NULL);
 	s->off = false;
 	s->calls = 0;
 	s->cut_at = 0;
 	s->now_ms = 0;
 }
 
+void sim_settle(struct sim *s)
+{
+	drain(s, NULL);
+	switch_on(s);
+}
+
 void sim_reboot(struct sim *s)
 {
+	record(s, SIM_OP_REBOOT, NULL, 0, NULL, 0);
 	drop_pending(s);
 }
 
@@ -351,8 +502,8 @@ static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t 
 		case 0:
 			return 0;
 		case 1: /* some sectors */
-			return (int64_t)(next_random(seed) % ((uint64_t)len / SIM_SECTOR + 1)) *
-			       SIM_SECTOR;
+			return (int64_t)(next_random(seed) % ((uint64_t)len / s->sector + 1)) *
+			       s->sector;
 		default:
 			return len;
 		}
@@ -364,17 +515,22 @@ static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t 
 /* Whole sectors of the write that was under way, neighbours' bytes included. */
 static void garble(const struct sim_write *w)
 {
-	uint64_t from = w->offset / SIM_SECTOR * SIM_SECTOR, end = w->offset + w->len;
-	uint32_t seed = 99;
+	struct sim_region *r = w->region;
+	uint32_t sector = r->sim->sector, seed = 99;
+	uint64_t from = w->offset / sector * sector, end = w->offset + w->len;
+	uint8_t *noise;
 
-	end = (end + SIM_SECTOR - 1) / SIM_SECTOR * SIM_SECTOR;
-	if (end > w->region->blk.size_bytes)
-		end = w->region->blk.size_bytes;
-	for (; from < end; from++)
-		w->region->medium[from] = (uint8_t)next_random(&seed);
+	end = (end + sector - 1) / sector * sector;
+	if (end > r->blk.size_bytes)
+		end = r->blk.size_bytes;
+	noise = must(malloc(end - from + 1));
+	for (uint64_t i = 0; i < end - from; i++)
+		noise[i] = (uint8_t)next_random(&seed);
+	put(r, from, noise, end - from);
+	free(noise);
 }
 
-void sim_power_on(struct sim *s, const struct sim_fate *fate)
+static void meet_fate(struct sim *s, const struct sim_fate *fate)
 {
 	uint32_t seed = fate->number * 2654435761u + 1;
 
@@ -387,83 +543,99 @@ void sim_power_on(struct sim *s, const struct sim_fate *fate)
 			printf("        pending %u: %s %llu+%zu, %lld bytes reach the medium\n", i,
 			       w->region->blk.name, (unsigned long long)w->offset, w->len,
 			       (long long)n);
-		memcpy(w->region->medium + w->offset + skip, w->data + skip,
-		       (size_t)(n < 0 ? -n : n));
+		put(w->region, w->offset + skip, w->data + skip, (size_t)(n < 0 ? -n : n));
 		if (fate->pending == SIM_GARBLED && i + 1 == s->pending_count)
 			garble(w);
 	}
-	drop_pending(s);
-	sim_settle(s);
 	s->power_cycles++;
 }
 
-/* ---- saving ---- */
-
-struct sim_image {
-	uint64_t memo[4], payload_read, written[SIM_REGIONS_MAX];
-	uint32_t power_cycles;
-	uint8_t *medium[SIM_REGIONS_MAX];
-	uint32_t region_count;
-	struct sim_write *pending;
-	uint32_t pending_count;
-};
-
-struct sim_image *sim_save(const struct sim *s)
+void sim_power_on(struct sim *s, const struct sim_fate *fate)
 {
-	struct sim_image *image = must(calloc(1, sizeof(*image)));
-
-	image->region_count = s->region_count;
-	memcpy(image->memo, s->memo, sizeof(s->memo));
-	image->payload_read = s->payload_read;
-	image->power_cycles = s->power_cycles;
-	for (uint32_t i = 0; i < s->region_count; i++) {
-		size_t size = s->region[i].blk.size_bytes;
-
-		image->written[i] = s->region[i].written;
-		image->medium[i] = must(malloc(size));
-		memcpy(image->medium[i], s->region[i].medium, size);
-	}
-	image->pending_count = s->pending_count;
-	image->pending = must(calloc(s->pending_count + 1, sizeof(*image->pending)));
-	for (uint32_t i = 0; i < s->pending_count; i++) {
-		image->pending[i] = s->pending[i];
-		image->pending[i].data = must(malloc(s->pending[i].len + 1));
-		memcpy(image->pending[i].data, s->pending[i].data, s->pending[i].len);
-	}
-	return image;
+	meet_fate(s, fate);
+	drop_pending(s);
+	switch_on(s);
 }
 
-void sim_restore(struct sim *s, const struct sim_image *image)
+/* ---- going back ---- */
+
+void sim_begin(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->region_count; i++) {
+		touch(&s->region[i], 0, s->region[i].blk.size_bytes);
+		s->region[i].written = 0;
+	}
+	s->journal = must(calloc(1, sizeof(*s->journal)));
+}
+
+void sim_mark(struct sim *s, const struct sim_fate *fate, struct sim_mark *mark)
+{
+	mark->journal = s->journal->count;
+	memcpy(mark->memo, s->memo, sizeof(s->memo));
+	mark->payload_read = s->payload_read;
+	mark->power_cycles = s->power_cycles;
+	mark->calls = s->calls;
+	for (uint32_t i = 0; i < s->region_count; i++)
+		mark->written[i] = s->region[i].written;
+	if (fate)
+		meet_fate(s, fate);
+	mark->pending = s->pending;
+	mark->pending_count = s->pending_count;
+	mark->pending_room = s->pending_room;
+	s->pending = NULL;
+	s->pending_count = s->pending_room = 0;
+	switch_on(s);
+}
+
+void sim_go_back(struct sim *s, struct sim_mark *mark)
 {
 	drop_pending(s);
-	memcpy(s->memo, image->memo, sizeof(s->memo));
-	s->payload_read = image->payload_read;
-	s->power_cycles = image->power_cycles;
-	for (uint32_t i = 0; i < image->region_count; i++) {
-		memcpy(s->region[i].medium, image->medium[i], s->region[i].blk.size_bytes);
-		s->region[i].written = image->written[i];
-	}
-	for (uint32_t i = 0; i < image->pending_count; i++) {
-		const struct sim_write *w = &image->pending[i];
-
-		push(s, w->region, w->offset, w->data, w->len);
-	}
-	s->off = false;
-	s->calls = 0;
-	s->cut_at = 0;
-	s->now_ms = 0;
+	free(s->pending);
+	undo_to(s, mark->journal);
+	s->pending = mark->pending;
+	s->pending_count = mark->pending_count;
+	s->pending_room = mark->pending_room;
+	memcpy(s->memo, mark->memo, sizeof(s->memo));
+	s->payload_read = mark->payload_read;
+	s->power_cycles = mark->power_cycles;
+	for (uint32_t i = 0; i < s->region_count; i++)
+		s->region[i].written = mark->written[i];
+	switch_on(s);
+	s->calls = mark->calls;
 }
 
-void sim_image_free(struct sim_image *image)
+bool sim_is_call(const struct sim_op *op)
 {
-	if (!image)
+	return op->kind == SIM_OP_WRITE || op->kind == SIM_OP_FLUSH;
+}
+
+void sim_enter(struct sim *s, const struct sim_op *op)
+{
+	memcpy(s->memo, op->memo, sizeof(s->memo));
+	s->payload_read = op->payload_read;
+	s->calls += sim_is_call(op);
+	if (op->kind != SIM_OP_WRITE)
 		return;
-	for (uint32_t i = 0; i < image->region_count; i++)
-		free(image->medium[i]);
-	for (uint32_t i = 0; i < image->pending_count; i++)
-		free(image->pending[i].data);
-	free(image->pending);
-	free(image);
+	if (op->data)
+		push(s, op->region, op->offset, op->data, op->len);
+	op->region->written += op->len;
+}
+
+void sim_leave(struct sim *s, const struct sim_op *op)
+{
+	if (op->kind == SIM_OP_REBOOT)
+		drop_pending(s);
+	else if (op->kind == SIM_OP_DRAIN ||
+		 (op->kind == SIM_OP_FLUSH && !op->region->deaf && !op->region->lazy))
+		drain(s, op->region);
+}
+
+void sim_ops_free(struct sim_ops *ops)
+{
+	for (uint32_t i = 0; i < ops->count; i++)
+		free(ops->op[i].data);
+	free(ops->op);
+	memset(ops, 0, sizeof(*ops));
 }
 
 int sim_fail(struct sim *s, const char *fmt, ...)

@@ -18,16 +18,18 @@
 #include "port/source.h"
 
 #define SIM_REGIONS_MAX 8
-#define SIM_SECTOR 512u
 
 struct sim;
 
 struct sim_region {
 	struct lb_blk blk;
 	struct sim *sim;
-	uint8_t *medium;  /* owned: what is durable */
+	uint8_t *medium;  /* owned: what is durable; while setting up it may be filled directly */
+	uint64_t *page;	  /* owned: digest of each 4 KiB of it, 0: to be made */
+	uint64_t digest;  /* of all pages; 0: to be made */
 	uint64_t written; /* bytes, over all power cycles */
 	uint64_t worn_at; /* the write that takes @written over this is lost silently; 0: none */
+	bool small_writes; /* records: a cut may tear them at any byte, not only at a sector */
 	bool deaf;	  /* canary: flush promises and does nothing */
 	bool cached_medium; /* canary: read_medium answers from the cache */
 	bool lazy;	  /* canary: nothing is durable before it is read back */
@@ -38,6 +40,23 @@ struct sim_write {
 	uint64_t offset;
 	size_t len;
 	uint8_t *data; /* owned */
+};
+
+/* One mutating call, or what else changed the medium, of a run that was recorded. */
+enum sim_op_kind { SIM_OP_WRITE, SIM_OP_FLUSH, SIM_OP_DRAIN, SIM_OP_REBOOT };
+
+struct sim_op {
+	enum sim_op_kind kind;
+	struct sim_region *region; /* NULL: REBOOT */
+	uint64_t offset;
+	size_t len;
+	uint8_t *data;	/* owned; NULL: the medium ignores it */
+	uint64_t memo[4], payload_read; /* at that moment */
+};
+
+struct sim_ops {
+	struct sim_op *op; /* owned */
+	uint32_t count, room;
 };
 
 /* What the cut does to the writes that were not flushed. */
@@ -66,6 +85,9 @@ struct sim {
 	uint32_t cut_at;  /* the call at which the power fails; 0: never */
 	bool off;
 	bool trace;	  /* print every mutating call */
+	uint32_t sector;  /* bytes that the medium writes at once: 512 or 4096 */
+	struct sim_ops *ops; /* borrowed: records every call; may be NULL */
+	struct sim_journal *journal; /* owned: what the medium held before; NULL: cannot go back */
 	struct lb_clock clock;
 	uint64_t now_ms;
 	uint64_t payload_read;	/* bytes that sources delivered behind their payload offset */
@@ -108,11 +130,32 @@ void sim_reboot(struct sim *s);
 /* Applies @fate to what is pending; the power is on again and calls are counted from 0. */
 void sim_power_on(struct sim *s, const struct sim_fate *fate);
 
-/* Media and pending writes, to be put back any number of times. */
-struct sim_image;
-struct sim_image *sim_save(const struct sim *s);
-void sim_restore(struct sim *s, const struct sim_image *image);
-void sim_image_free(struct sim_image *image);
+/* ---- going back: one region of memory, any number of nested moments ---- */
+
+struct sim_mark {
+	size_t journal;
+	struct sim_write *pending; /* owned */
+	uint32_t pending_count, pending_room;
+	uint64_t memo[4], payload_read, written[SIM_REGIONS_MAX];
+	uint32_t power_cycles, calls;
+};
+
+/* From now on sim_go_back() works; what was changed directly before is taken in. */
+void sim_begin(struct sim *s);
+/* @mark takes the pending writes; after @fate (may be NULL) the power is on again. */
+void sim_mark(struct sim *s, const struct sim_fate *fate, struct sim_mark *mark);
+/* Everything is as it was at sim_mark(), which can be called once for each. */
+void sim_go_back(struct sim *s, struct sim_mark *mark);
+
+/* A recorded run once more, without the program: up to the moment of the power cut, and on. */
+void sim_enter(struct sim *s, const struct sim_op *op);
+void sim_leave(struct sim *s, const struct sim_op *op);
+bool sim_is_call(const struct sim_op *op);
+void sim_ops_free(struct sim_ops *ops);
+
+/* Of what a region's medium holds. */
+uint64_t sim_digest(struct sim_region *r);
+uint64_t sim_hash(uint64_t seed, const void *data, size_t len);
 
 /* Notes why a check failed, for `return sim_fail(s, "...")`: 1. */
 int sim_fail(struct sim *s, const char *fmt, ...) LB_PRINTF(2, 3);
