@@ -5,12 +5,13 @@
 
 DISK=mmcblk0
 
+PARTITIONS='recovery_a recovery_b state boot root data'
+
 # /dev/lb/NAME for the partitions of the board's own card, /dev/lb/disk for all of
 # it. Only that card counts: a stick may carry a partition of any name.
-link_partitions() {
-	mkdir -p /dev/lb
-	ln -sf "/dev/$DISK" /dev/lb/disk
+link_found() {
 	for event in /sys/class/block/"$DISK"p*/uevent; do
+		[ -e "$event" ] || continue
 		device='' name=''
 		while IFS='=' read -r key value; do
 			case $key in
@@ -18,21 +19,31 @@ link_partitions() {
 			PARTNAME) name=$value ;;
 			esac
 		done <"$event"
-		case $name in
-		recovery_a | recovery_b | state | boot | root | data)
-			ln -sf "/dev/$device" "/dev/lb/$name" ;;
+		case " $PARTITIONS " in
+		*" ${name:-none} "*) ln -sf "/dev/$device" "/dev/lb/$name" ;;
 		esac
 	done
 }
 
-# The card is found a moment after the kernel starts its first program.
-wait_for_disk() {
+# The kernel finds the card, and its partitions one by one, while its first program
+# runs already: a slot that is not there yet must not pass for one that is missing.
+link_partitions() {
+	mkdir -p /dev/lb
+	ln -sf "/dev/$DISK" /dev/lb/disk
 	tries=0
-	while [ ! -e "/dev/$DISK" ] && [ $tries -lt 10 ]; do
+	while :; do
+		link_found
+		missing=
+		for name in $PARTITIONS; do
+			[ -b "/dev/lb/$name" ] || missing="$missing $name"
+		done
+		if [ -z "$missing" ] || [ $tries -ge 10 ]; then
+			break
+		fi
 		sleep 1
 		tries=$((tries + 1))
 	done
-	[ -e "/dev/$DISK" ]
+	[ -z "$missing" ] || echo "Lifeboat: the card has no partition$missing"
 }
 
 # From here on a hang ends in a reset: what starts the watchdog and closes it again
