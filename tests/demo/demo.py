@@ -87,7 +87,9 @@ class Demo:
         story.say(f"An nginx with a certificate of our own authority serves {channel}")
         story.say(f"and gives {RATE_BYTES_S / 1000:.0f} kB/s to each connection.")
         self.card = Card.copy(self.work / "disk.img", self.work / "card.img")
-        lbfield.provision(self.card, self.work / "release-1.lbu", self.server.url("release-1.lbu"))
+        tool(self.build, "provision", self.work / "release-1.lbu", "-o", self.work / "state.img",
+             "--url", self.server.url("release-1.lbu"))
+        self.card.write_file("state", self.work / "state.img")
         lbfield.set_agent(self.card, channel)
         self.board = Board(self.work, self.card, on_text=story.console)
 
