@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "bundle/url.h"
 #include "flow/copies.h"
 #include "flow/job.h"
 
@@ -194,12 +195,14 @@ static int attempt(struct lb_recovery *r, const struct lb_job_order *job, struct
 		   uint32_t candidates, struct lb_error *err)
 {
 	const char *url = job->used_url;
+	char shown[LB_URL_MAX + 1];
 	struct lb_patience how = lb_job_patience(r, job, candidates);
 	const struct lb_request *request = token_belongs(job, url) ? &job->request : NULL;
 	struct lb_source *source;
 	int code;
 
-	lb_say(r->report, LB_LEVEL_INFO, "source", "trying %s", url);
+	lb_say(r->report, LB_LEVEL_INFO, "source", "trying %s",
+	       lb_url_shown(url, shown, sizeof(shown)));
 	code = r->sources.open(r->sources.ctx, url, request, &job->network, r->time_floor_s,
 			       &source, err);
 	if (code)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import bundles
-from device import STATE
+from device import LOG, STATE
 from server import free_port
 from test_install import check_installed
 
@@ -372,6 +372,27 @@ def test_token_of_the_request_is_sent(device, scripted, packed, images):
     device.put_env(lifeboat_boot="recovery")
     around = device.guarded(images[2])
     finish(device, device.start(), images[2], around)
+
+
+def test_tokens_in_urls_are_neither_printed_nor_kept_in_the_log(device, scripted, packed, images):
+    """Name, password and query: the server gets them, the console and the kept log do not."""
+    data = packed[2].read_bytes()
+    asked = []
+
+    def answer(h, _):
+        asked.append(h.path)
+        return h.answer_range(data) if h.path.startswith("/good") else h.answer(404)
+    place = scripted(answer).replace("http://", "http://user:SECRET1@").rsplit("/", 1)[0]
+    urls = [f"{place}/gone?SECRET2", f"{place}/good.lbu?token=SECRET2#SECRET3"]
+    device.put_records(STATE={"state": "requested", "release": 2},
+                       REQUEST={"urls": urls, "release": 2})
+    device.put_env(lifeboat_boot="recovery")
+    around = device.guarded(images[2])
+    run = device.start()
+    finish(device, run, images[2], around)
+    assert "/gone?SECRET2" in asked and "/good.lbu?token=SECRET2" in asked
+    assert "SECRET" not in run.text() + str(run.events)
+    assert b"SECRET" not in device.records()[LOG] and b"/good.lbu" in device.records()[LOG]
 
 
 def test_token_of_a_refused_request_leaves_no_trace(device, scripted):
