@@ -59,26 +59,27 @@ start_watchdog() {
 	echo "$level" >/proc/sys/kernel/printk
 }
 
-# feed_watchdog PID - feed the watchdog while process PID lives
+# feed_watchdog PID [HEARTBEAT] - feed the watchdog while process PID lives
 #
-# Once PID has made /run/lifeboat/heartbeat it must make that file again at least
-# every minute (it is removed each time it is seen), or the board resets too.
+# With HEARTBEAT, PID must make that file again at least every minute, from its
+# start on (it is removed each time it is seen), or the board resets too.
 feed_watchdog() {
-	[ -c /dev/watchdog ] || return
+	[ -c "${WATCHDOG:=/dev/watchdog}" ] || return
 	(
-		missed=-1
+		missed=0
 		while kill -0 "$1" 2>/dev/null; do
 			echo >&9
-			if [ -e /run/lifeboat/heartbeat ]; then
-				rm -f /run/lifeboat/heartbeat
+			missed=$((missed + 1))
+			if [ -z "${2-}" ]; then
 				missed=0
-			elif [ $missed -ge 0 ]; then
-				missed=$((missed + 1))
+			elif [ -e "$2" ]; then
+				rm -f "$2"
+				missed=0
 			fi
-			[ $missed -lt 12 ] || break
+			[ $missed -le 12 ] || break
 			sleep 5
 		done
-	) 9>/dev/watchdog &
+	) 9>"$WATCHDOG" &
 }
 
 # Cable and address in the background; udhcpc keeps asking for ever.
