@@ -3,14 +3,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <net/route.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +45,8 @@ static int bring_up(int fd, const char *interface, struct lb_error *err)
 	if (ioctl(fd, SIOCGIFFLAGS, &req))
 		return lb_error_set(err, LB_E_NOT_FOUND, "network interface %s: %s", interface,
 				    strerror(errno));
+	if (req.ifr_flags & IFF_UP)
+		return 0;
 	req.ifr_flags |= IFF_UP;
 	if (ioctl(fd, SIOCSIFFLAGS, &req))
 		return lb_error_set(err, LB_E_IO, "network interface %s cannot be started: %s",
@@ -57,16 +62,47 @@ static bool has_address(int fd, const char *interface)
 	return !ioctl(fd, SIOCGIFADDR, &req);
 }
 
-static int ask_dhcp(const char *interface, struct lb_error *err)
+/*
+ * In a child of a child: whoever is process 1 reaps udhcpc, not we. It inherits @lock, which
+ * is free again when it is gone. Only what is allowed between fork() and exec() is called.
+ */
+static void start_udhcpc(const char *interface, int lock)
 {
 	const char *const argv[] = { "udhcpc", "-b", "-S", "-T", "2", "-A", "5",
 				     "-i", interface, "-s", UDHCPC_SCRIPT, NULL };
 	const char *const env[] = { "PATH=/bin:/sbin:/usr/bin:/usr/sbin", NULL };
-	pid_t pid;
-	/* POSIX: the strings are not written, the prototype is older than const */
-	int e = posix_spawn(&pid, UDHCPC, NULL, NULL, (char *const *)argv, (char *const *)env);
+	sigset_t none;
 
-	return e ? lb_error_set(err, LB_E_IO, UDHCPC " cannot be started: %s", strerror(e)) : 0;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* POSIX: the strings are not written, the prototype is older than const */
+	if (fcntl(lock, F_SETFD, 0) != -1 && !access(UDHCPC, X_OK) && !fork())
+		execve(UDHCPC, (char *const *)argv, (char *const *)env);
+	_exit(access(UDHCPC, X_OK) != 0);
+}
+
+/* 0 started, 1 it runs already, or a failure. */
+static int ask_dhcp(const char *interface, struct lb_error *err)
+{
+	char path[64];
+	int lock, status = 0;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/run/udhcpc-%s.lock", interface);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock < 0)
+		return lb_error_set(err, LB_E_IO, "%s cannot be made: %s", path, strerror(errno));
+	if (flock(lock, LOCK_EX | LOCK_NB)) {
+		close(lock);
+		return 1;
+	}
+	pid = fork();
+	if (!pid)
+		start_udhcpc(interface, lock);
+	close(lock);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid > 0 && !status ? 0 : lb_error_set(err, LB_E_IO, UDHCPC " cannot be started");
 }
 
 static int wait_for_address(int fd, const char *interface, uint32_t wait_ms, struct lb_error *err)
@@ -76,8 +112,7 @@ static int wait_for_address(int fd, const char *interface, uint32_t wait_ms, str
 	for (uint32_t waited = 0; !has_address(fd, interface); waited += POLL_MS) {
 		if (waited >= wait_ms)
 			return lb_error_set(err, LB_E_AGAIN,
-					    "network interface %s has no address after %u s",
-					    interface, wait_ms / 1000);
+					    "network interface %s has no address so far", interface);
 		nanosleep(&pause, NULL);
 	}
 	return 0;
@@ -168,8 +203,9 @@ int lb_net_up(const char *interface, const struct lb_network *n, uint32_t wait_m
 		r = set_static(fd, interface, n, err);
 	else if (!r && !has_address(fd, interface))
 		r = ask_dhcp(interface, err);
-	if (!r)
-		r = wait_for_address(fd, interface, wait_ms, err);
+	/* who asked before has waited before */
+	if (r >= 0)
+		r = wait_for_address(fd, interface, r ? 0 : wait_ms, err);
 	close(fd);
 	return r;
 }

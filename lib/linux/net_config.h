@@ -11,6 +11,10 @@
  *     ever); otherwise address/prefix, gateway and dns are set
  * @wait_ms: longest wait for an address; what is not there by then may come later
  *
+ * May be called again at any time, also when the interface was missing before: what is
+ * up stays as it is, one udhcpc runs per interface (it holds /run/udhcpc-NAME.lock), and
+ * the wait is only for one that this call has started. Leaves no process to be reaped.
+ *
  * Needs root. Runs no shell. Return: 0; -LB_E_INVALID (an address makes no sense),
  * -LB_E_NOT_FOUND (no such interface), -LB_E_IO; -LB_E_AGAIN: no address so far.
  */

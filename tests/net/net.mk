@@ -2,9 +2,10 @@
 # The HTTP source against a real nginx with an own CA, on loopback.
 
 $(call program,httpcat,tests/net/httpcat.c,host asan)
+$(call program,netup,tests/net/netup.c,asan)
 
 ## net-test      HTTP and TLS against a real nginx on loopback
 .PHONY: net-test
-net-test: $(B)/host/bin/httpcat $(B)/asan/bin/httpcat
+net-test: $(B)/host/bin/httpcat $(B)/asan/bin/httpcat $(B)/asan/bin/netup
 	@echo "  TEST    net"
 	$(Q)LB_BUILD=$(abspath $(B)) $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/net
