@@ -15,6 +15,8 @@ static cJSON *image_json(const struct lb_image *image)
 	cJSON_AddStringToObject(obj, "name", image->name);
 	cJSON_AddStringToObject(obj, "target", image->target);
 	cJSON_AddStringToObject(obj, "kind", lb_image_kind_name(image->kind));
+	if (image->kind == LB_KIND_RECOVERY)
+		cli_json_u64(obj, "recovery_release", image->recovery_release);
 	cJSON_AddStringToObject(obj, "encoding", lb_encoding_name(image->encoding));
 	cli_json_u64(obj, "size", image->size_bytes);
 	cli_json_hex(obj, "sha256", image->sha256, LB_SHA256_BYTES);
@@ -70,8 +72,12 @@ static void print_text(const struct bundle_file *b)
 	for (uint32_t i = 0; i < m->image_count; i++) {
 		const struct lb_image *image = &m->images[i];
 
-		printf("image      %s -> slot %s, %s, %s as %s in %s\n", image->name, image->target,
-		       lb_image_kind_name(image->kind), cli_size(image->size_bytes, size),
+		printf("image      %s -> ", image->name);
+		if (image->kind == LB_KIND_RECOVERY)
+			printf("recovery release %u", image->recovery_release);
+		else
+			printf("slot %s, %s", image->target, lb_image_kind_name(image->kind));
+		printf(", %s as %s in %s\n", cli_size(image->size_bytes, size),
 		       lb_encoding_name(image->encoding),
 		       cli_size(image->payload.size_bytes, stored));
 	}

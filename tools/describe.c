@@ -147,8 +147,14 @@ static int find_file(struct description *d, const char *path, const char *name,
 static int load_recovery_release(const cJSON *obj, struct lb_image *image, struct lb_error *err)
 {
 	uint64_t v;
-	int rc = lb_json_need(lb_json_u64(obj, "recovery_release", &v, err), "recovery_release", err);
+	int rc = lb_json_u64(obj, "recovery_release", &v, err);
 
+	if (image->kind != LB_KIND_RECOVERY)
+		return rc == -LB_E_NOT_FOUND ? 0
+					     : lb_error_set(err, LB_E_FORMAT,
+							    "image %s is no recovery, but has a \"recovery_release\"",
+							    image->name);
+	rc = lb_json_need(rc, "recovery_release", err);
 	if (!rc && (!v || v > UINT32_MAX))
 		rc = lb_error_set(err, LB_E_FORMAT, "\"recovery_release\" of image %s is out of bounds",
 				  image->name);
@@ -182,7 +188,7 @@ static int load_image(const cJSON *obj, struct description *d, const char *path,
 	}
 	if (!rc)
 		rc = load_kinds(obj, image, err);
-	if (!rc && image->kind == LB_KIND_RECOVERY)
+	if (!rc)
 		rc = load_recovery_release(obj, image, err);
 	if (!rc)
 		rc = text(obj, "file", file, sizeof(file), err);

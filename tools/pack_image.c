@@ -38,7 +38,8 @@ int pack_image_open(struct pack_image *p, const char *path, struct lb_image *ima
 		return cli_errno(err, path, "read");
 	if ((uint64_t)st.st_size != image->size_bytes)
 		return lb_error_set(err, LB_E_CHANGED, "%s changed while it was packed", path);
-	if (image->kind == LB_KIND_FIT && !is_fit(p->fd, image->size_bytes))
+	if ((image->kind == LB_KIND_FIT || image->kind == LB_KIND_RECOVERY) &&
+	    !is_fit(p->fd, image->size_bytes))
 		return lb_error_set(err, LB_E_FIT, "%s is no flattened image tree (FIT)", path);
 	p->index = calloc(1, LB_INDEX_MAX_BYTES);
 	return p->index ? 0 : lb_error_set(err, LB_E_NOMEM, "no memory for an index");

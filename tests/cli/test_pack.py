@@ -174,10 +174,16 @@ def test_only_fits_are_packed_as_fit(tool):
     subprocess.run(["mkimage", "-f", "a.its", "fit.itb"], cwd=tool.folder, check=True,
                    stdout=subprocess.DEVNULL)
     fit = (tool.folder / "fit.itb").read_bytes()
-    tool.describe({"boot": {"data": fit, "kind": "fit"}})
-    tool.run("pack", "d.json", "-o", "a.lbu")
-    tool.describe({"boot": {"data": fit[:-1], "kind": "fit"}})
-    tool.refuses("fit-invalid", "pack", "d.json", "-o", "a.lbu")
+    for kind in ({"kind": "fit"}, {"kind": "recovery", "recovery_release": 7}):
+        tool.describe({"boot": {"data": fit, **kind}})
+        tool.run("pack", "d.json", "-o", "a.lbu")
+        tool.describe({"boot": {"data": fit[:-1], **kind}})
+        tool.refuses("fit-invalid", "pack", "d.json", "-o", "a.lbu")
+    image = tool.json("info", "a.lbu")["images"][0]
+    assert (image["kind"], image["recovery_release"]) == ("recovery", 7)
+    assert "boot -> recovery release 7, " in tool.run("info", "a.lbu")
+    manifest = json.loads(oracle.members(tool.folder / "a.lbu")["manifest.json"])
+    assert manifest["images"][0]["recovery_release"] == 7
 
 
 def test_descriptions_are_checked_before_the_work(tool):
@@ -189,6 +195,12 @@ def test_descriptions_are_checked_before_the_work(tool):
                    {"images": [{"name": "..", "file": "root.img"}]},
                    {"images": [{"name": "a", "file": "root.img", "kind": "x"}]},
                    {"images": [{"name": "a", "file": "root.img", "slot": "x"}]},
+                   {"images": [{"name": "a", "file": "root.img", "recovery_release": 2}]},
+                   {"images": [{"name": "a", "file": "root.img", "kind": "recovery"}]},
+                   {"images": [{"name": "a", "file": "root.img", "kind": "recovery",
+                                "recovery_release": 0}]},
+                   {"images": [{"name": "a", "file": "root.img", "kind": "recovery",
+                                "recovery_release": 1 << 32}]},
                    {"images": [{"name": "a", "file": "root.img"}] * 2}):
         tool.describe(image)
         description = json.loads((tool.folder / "d.json").read_text())

@@ -205,6 +205,26 @@ static void progress_and_result_come_back(void **state)
 	assert_int_equal(lb_progress_load(&log_, &p2, NULL), -LB_E_FORMAT);
 }
 
+static void note_of_recoverys_own_update_comes_back(void **state)
+{
+	struct lb_self_update v = { .tries = 2, .copy = 'b' }, v2 = { 0 };
+
+	(void)state;
+	memset(v.image, 0xab, sizeof(v.image));
+	assert_int_equal(lb_self_update_save(&log_, &v, NULL), 0);
+	assert_int_equal(lb_self_update_load(&log_, &v2, NULL), 0);
+	assert_memory_equal(v.image, v2.image, sizeof(v.image));
+	assert_true(v2.tries == 2 && v2.copy == 'b');
+	put_text(LB_REC_SELF_UPDATE, "{\"tries\":1}"); /* as without a copy that is selected */
+	assert_int_equal(lb_self_update_load(&log_, &v2, NULL), 0);
+	assert_true(v2.tries == 1 && !v2.copy);
+	put_text(LB_REC_SELF_UPDATE, "{\"copy\":\"c\"}");
+	assert_int_equal(lb_self_update_load(&log_, &v2, NULL), 0);
+	assert_false(v2.copy);
+	put_text(LB_REC_SELF_UPDATE, "{\"copy\":\"ab\"}");
+	assert_int_equal(lb_self_update_load(&log_, &v2, NULL), -LB_E_FORMAT);
+}
+
 static void network_keeps_the_lines_of_a_certificate(void **state)
 {
 	static struct lb_network n = { .ca_pem = "-----BEGIN CERTIFICATE-----\nMII=\n"
@@ -315,6 +335,7 @@ int main(void)
 		CASE(a_request_cannot_smuggle_a_second_header_line),
 		CASE(dropping_a_request_leaves_nothing_of_its_token),
 		CASE(progress_and_result_come_back),
+		CASE(note_of_recoverys_own_update_comes_back),
 		CASE(network_keeps_the_lines_of_a_certificate),
 		CASE(floors_are_zero_when_absent_but_not_when_broken),
 		CASE(release_is_stored_as_specified),

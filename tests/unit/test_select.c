@@ -201,6 +201,24 @@ static void a_failed_commit_is_not_taken_for_done(void **state)
 	assert_true(st.trial);
 }
 
+static void a_recovery_copy_is_selected_with_a_fresh_counter(void **state)
+{
+	STORE("lifeboat_boot=recovery\0lifeboat_slot=a\0lifeboat_rtries=3\0bootcount=2\0");
+	assert_int_equal(lb_boot_set_copy(&boot, 'b', NULL), 0);
+	reread();
+	expect("lifeboat_slot", "b");
+	expect("lifeboat_rtries", "0");
+	expect("lifeboat_boot", "recovery");
+	expect("bootcount", "2");
+	assert_int_equal(st.recovery_slot, 'b');
+	copy_[0].writes = copy_[1].writes = 0;
+	assert_int_equal(lb_boot_set_copy(&boot, 'b', NULL), 0);
+	assert_int_equal(copy_[0].writes + copy_[1].writes, 0);
+	assert_int_equal(lb_boot_set_copy(&boot, 'a', NULL), 0);
+	reread();
+	expect("lifeboat_slot", "a");
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -214,6 +232,7 @@ int main(void)
 		CASE(repeated_calls_do_not_wear_the_medium),
 		CASE(a_lost_environment_is_made_anew_by_a_decision_only),
 		CASE(a_failed_commit_is_not_taken_for_done),
+		CASE(a_recovery_copy_is_selected_with_a_fresh_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
