@@ -106,6 +106,13 @@ static int open_slot(void *ctx, const char *name, bool writable, struct lb_blk *
 	return lb_config_open_region(&slot->region, writable, name, ret, err);
 }
 
+static const char *slot_name(void *ctx, uint32_t n)
+{
+	const struct lb_config *c = &((struct program *)ctx)->settings.config;
+
+	return n < c->slot_count ? c->slots[n].name : NULL;
+}
+
 /* WORD of "@key=WORD" on the kernel's command line; "" without one. */
 static void boot_argument(const char *path, const char *key, char *ret, size_t size)
 {
@@ -182,7 +189,7 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	struct lb_recovery *r = &p->recovery;
 
 	r->dev = (struct lb_device_state){ .log = &p->log, .boot = &p->boot };
-	r->slots = (struct lb_slots){ .ctx = p, .open = open_slot };
+	r->slots = (struct lb_slots){ .ctx = p, .open = open_slot, .name = slot_name };
 	p->source_context = (struct source_context){
 		.settings = &p->settings, .tick = stop_asked, .tick_ctx = p,
 	};

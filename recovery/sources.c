@@ -52,8 +52,6 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	};
 	int r;
 
-	if (request && request->time_s > time_floor_s)
-		opt.not_before_s = request->time_s;
 	if (is_http(url))
 		return lb_http_source_open(url, &opt, ret, err);
 	if (!strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))

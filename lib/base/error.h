@@ -51,7 +51,8 @@
 	X(DEV_KEY, "development-key", "a release build refuses development keys")         \
 	X(RETRIES, "retries-exhausted", "it failed as often as it may be tried")          \
 	X(SELF_UPDATE, "recovery-not-updated", "the new recovery did not start")          \
-	X(ROLLBACK, "channel-rollback", "the server offers an older list of releases than before")
+	X(ROLLBACK, "channel-rollback", "the server offers an older list of releases than before") \
+	X(PARTIAL, "bundle-incomplete", "the bundle does not hold every part of main")
 
 enum lb_error_code {
 	LB_OK = 0,

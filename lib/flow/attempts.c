@@ -63,6 +63,7 @@ static int give_back(struct lb_recovery *r, const struct lb_job_order *job, cons
 	struct lb_result result;
 
 	lb_job_mend_copies(r);
+	code = code == LB_E_AGAIN ? LB_E_UNREACHABLE : code; /* it was waited for long enough */
 	lb_say(r->report, LB_LEVEL_INFO, "returned", "main was not changed and is started again");
 	lb_job_result(r, job, in, code, why && why->text[0] ? why->text : lb_error_meaning(code),
 		    &result);
@@ -124,15 +125,22 @@ void lb_job_network_up(struct lb_recovery *r, struct lb_job_order *job)
 	struct lb_error why = { 0 };
 	int code;
 
-	if (job->network_up || !r->sources.network_up)
+	if (!r->sources.network_up)
 		return;
-	job->network_up = true;
 	code = r->sources.network_up(r->sources.ctx, &job->network, &why);
-	if (code)
+	if (code && !job->network_down)
 		lb_say_error(r->report, LB_LEVEL_WARN, code, &why);
+	job->network_down = code != 0;
 }
 
-struct lb_patience lb_job_patience(struct lb_recovery *r, const struct lb_job_order *job,
+static void nudge(void *ctx)
+{
+	struct lb_job_order *job = ctx;
+
+	lb_job_network_up(job->owner, job);
+}
+
+struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
 				   uint32_t candidates)
 {
 	return (struct lb_patience){
@@ -144,6 +152,8 @@ struct lb_patience lb_job_patience(struct lb_recovery *r, const struct lb_job_or
 		.retry_max_ms = r->limits.retry_max_ms,
 		.stop = r->stop,
 		.stop_ctx = r->stop_ctx,
+		.nudge = nudge,
+		.nudge_ctx = job,
 	};
 }
 
@@ -191,7 +201,7 @@ static bool token_belongs(const struct lb_job_order *job, const char *url)
 	return false;
 }
 
-static int attempt(struct lb_recovery *r, const struct lb_job_order *job, struct lb_install *in,
+static int attempt(struct lb_recovery *r, struct lb_job_order *job, struct lb_install *in,
 		   uint32_t candidates, struct lb_error *err)
 {
 	const char *url = job->used_url;
@@ -270,7 +280,8 @@ static void note_failure(struct lb_recovery *r, struct lb_job_order *job, const 
 			 struct lb_error *first)
 {
 	lb_say_error(r->report, LB_LEVEL_WARN, code, why);
-	if (!n)
+	/* that nobody answered any more says more than that somebody was silent for a while */
+	if (!n || (first->code == LB_E_AGAIN && code == -LB_E_UNREACHABLE))
 		*first = *why;
 	first->code = first->code ? first->code : -code;
 	if (in->writing)
@@ -281,6 +292,9 @@ static void note_failure(struct lb_recovery *r, struct lb_job_order *job, const 
 int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
 	       struct lb_error *err)
 {
+	static const struct lb_error only_recovery = {
+		.text = "the bundle held a recovery and nothing of main: both copies hold it",
+	};
 	uint32_t n = 0, delay_ms = r->limits.retry_min_ms;
 	struct lb_error first = { 0 };
 	struct lb_install in = { 0 };
@@ -302,6 +316,10 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 			lb_job_persist(r);
 			*end = LB_END_REBOOT;
 			code = 0;
+			break;
+		}
+		if (code == LB_INSTALL_NO_MAIN) {
+			code = give_back(r, job, &in, LB_OK, &only_recovery, end, err);
 			break;
 		}
 		*end = LB_END_STOPPED;

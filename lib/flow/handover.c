@@ -6,8 +6,6 @@
 
 #include "bundle/manifest.h"
 
-#define LB_CLOCK_STEP_S (30 * 86400) /* how far one manifest may push the time */
-
 int lb_handover_open_log(struct lb_log *log, struct lb_blk *blk, bool *ret_lost,
 			 struct lb_error *err)
 {
@@ -85,28 +83,41 @@ int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
 	return r ? r : lb_boot_set_recovery(d->boot, err);
 }
 
+/* The records of a return, as far as the state region lets us; main is good either way. */
+static int note_return(struct lb_device_state *d, struct lb_state *s,
+		       const struct lb_result *result, struct lb_error *err)
+{
+	int r = result ? lb_result_save(d->log, result, err) : 0;
+
+	if (!r && s->name != LB_STATE_TRIAL) { /* on trial main goes on with it */
+		if (s->name == LB_STATE_REQUESTED) {
+			s->release = 0;
+			memset(s->manifest, 0, sizeof(s->manifest));
+		}
+		r = move(d->log, s, LB_EV_RETURNED, err);
+	}
+	return r ? r : lb_request_drop(d->log, err);
+}
+
 int lb_handover_return(struct lb_device_state *d, const struct lb_result *result,
 		       struct lb_error *err)
 {
 	struct lb_state s;
-	int r = load_state(d->log, &s, err);
+	bool trial;
+	int flag, r = load_state(d->log, &s, err);
 
-	if (!r && result)
-		r = lb_result_save(d->log, result, err);
 	if (r)
 		return r;
-	if (s.name == LB_STATE_TRIAL) { /* a person looked in: main goes on with its trial */
-		r = lb_request_drop(d->log, err);
-		return r ? r : lb_boot_set_main(d->boot, true, err);
-	}
-	if (s.name == LB_STATE_REQUESTED) {
-		s.release = 0;
-		memset(s.manifest, 0, sizeof(s.manifest));
-	}
-	r = move(d->log, &s, LB_EV_RETURNED, err);
-	if (!r)
-		r = lb_request_drop(d->log, err);
-	return r ? r : lb_boot_set_main(d->boot, false, err);
+	trial = s.name == LB_STATE_TRIAL;
+	if (!trial && lb_machine_next(s.name, LB_EV_RETURNED) < 0)
+		return lb_error_set(err, LB_E_INVALID, "main cannot be given back in state \"%s\"",
+				    lb_state_text(s.name));
+	r = note_return(d, &s, result, err);
+	if (r == -LB_E_POWER)
+		return r;
+	/* a worn state region must not keep a good main down: the flag is written all the same */
+	flag = lb_boot_set_main(d->boot, trial, r ? NULL : err);
+	return r ? r : flag;
 }
 
 int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
@@ -255,6 +266,17 @@ int lb_handover_confirm(struct lb_device_state *d, struct lb_error *err)
 	return lb_boot_main_healthy(d->boot, true, err);
 }
 
+/* A request for a person's visit to recovery whose flag was never written. */
+static bool forgotten_visit(struct lb_device_state *d, const struct lb_state *s,
+			    const struct lb_boot_status *boot)
+{
+	struct lb_request request;
+
+	return (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL) &&
+	       boot->target == LB_BOOT_MAIN && !lb_request_load(d->log, &request, NULL) &&
+	       request.recovery_only;
+}
+
 /* What reconcile found out of step; the sentence goes to the agent's log. */
 static int withdraw(struct lb_device_state *d, struct lb_state *s, struct lb_error *err)
 {
@@ -277,7 +299,10 @@ int lb_handover_reconcile_main(struct lb_device_state *d, char *ret_note, size_t
 	if (r)
 		return r;
 	lb_boot_read(d->boot, &boot);
-	if (s.name == LB_STATE_REQUESTED && boot.target == LB_BOOT_MAIN) {
+	if (forgotten_visit(d, &s, &boot)) {
+		note = "a visit to recovery was staged only in part: withdrawn";
+		r = lb_request_drop(d->log, err);
+	} else if (s.name == LB_STATE_REQUESTED && boot.target == LB_BOOT_MAIN) {
 		note = "a request was staged only in part before the power was cut: withdrawn";
 		r = withdraw(d, &s, err);
 	} else if (s.name == LB_STATE_TRIAL && boot.target == LB_BOOT_MAIN && !boot.trial) {

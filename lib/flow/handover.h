@@ -12,6 +12,8 @@
 #include "state/log.h"
 #include "state/records.h"
 
+#define LB_CLOCK_STEP_S (30 * 86400) /* how far one manifest or request may push the time */
+
 struct lb_device_state {
 	struct lb_log *log;   /* borrowed */
 	struct lb_boot *boot; /* borrowed */
@@ -45,7 +47,9 @@ int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
  * lb_handover_return() - recovery gives main back untouched
  * @result: why; stored for the agent
  *
- * result, request dropped, state=confirmed, then flag=main without a trial.
+ * result, state=confirmed, request dropped, then flag=main without a trial (on
+ * trial: with it). The flag is written even when a record cannot be, because main
+ * is good; that failure is returned all the same.
  */
 int lb_handover_return(struct lb_device_state *d, const struct lb_result *result,
 		       struct lb_error *err) LB_MUST_CHECK;

@@ -13,14 +13,9 @@
 #define PROGRESS_SHARE 32u
 #define PROGRESS_MIN_BYTES (4u * LB_MIB)
 
-struct slot_sizes {
-	struct lb_slot_lookup lookup;
-	const struct lb_slots *slots;
-};
-
 static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_bytes)
 {
-	const struct lb_slots *slots = ((struct slot_sizes *)l)->slots;
+	const struct lb_slots *slots = ((struct lb_install_lookup *)l)->slots;
 	struct lb_blk *blk;
 	int r = slots->open(slots->ctx, name, true, &blk, NULL);
 
@@ -33,10 +28,33 @@ static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_b
 	return r;
 }
 
+static const char *slot_name(struct lb_slot_lookup *l, uint32_t n)
+{
+	const struct lb_slots *slots = ((struct lb_install_lookup *)l)->slots;
+
+	return slots->name(slots->ctx, n);
+}
+
+struct lb_install_lookup lb_install_lookup(const struct lb_slots *slots)
+{
+	return (struct lb_install_lookup){
+		.lookup = { .size = slot_size, .name = slots->name ? slot_name : NULL },
+		.slots = slots,
+	};
+}
+
+/* Nothing but a recovery is no release: main that was written has to be finished by one. */
+static int check_main(const struct lb_install *in, struct lb_error *err)
+{
+	if (!in->writing || lb_policy_main_images(&in->manifest))
+		return 0;
+	return lb_error_set(err, LB_E_PARTIAL, "the bundle holds a recovery, but no main to finish");
+}
+
 /* Head, signature, manifest, digest, policy: after this the manifest is trusted. */
 static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
 {
-	struct slot_sizes sizes = { { slot_size }, in->slots };
+	struct lb_install_lookup sizes = lb_install_lookup(in->slots);
 	struct lb_device device = *in->device;
 	int r = lb_bundle_read_head(src, &in->head, err);
 
@@ -58,6 +76,8 @@ static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *
 				    (unsigned long long)in->manifest.release);
 	device.recovery_release = lb_self_update_promise(in);
 	r = lb_policy_check(&in->manifest, &device, &sizes.lookup, err);
+	if (!r)
+		r = check_main(in, err);
 	if (r)
 		return r;
 	lb_say(in->report, LB_LEVEL_INFO, "bundle-accepted",
@@ -112,14 +132,25 @@ static void on_progress(void *ctx, const char *step, const char *image,
 		in->report->progress(in->report->ctx, step, image, c);
 }
 
+/* The record could not be written, or only in part: what does the next start read? */
+static bool says_writing(struct lb_log *log)
+{
+	struct lb_state s;
+	int r = lb_state_load(log, &s, NULL);
+
+	if (r == -LB_E_NOT_FOUND)
+		return false;
+	return r || s.name == LB_STATE_UPDATING || s.name == LB_STATE_RESCUE;
+}
+
 static int on_first_write(void *ctx, struct lb_error *err)
 {
 	struct lb_install *in = ctx;
 	int r;
 
-	in->writing = true; /* even if the record fails half-way: main may not be trusted */
 	r = lb_handover_begin_writing(in->dev, in->manifest.release, in->head.manifest_sha256,
 				      err);
+	in->writing = in->writing || !r || says_writing(in->dev->log);
 	if (r)
 		return r;
 	lb_patient_commit(in->patient);
@@ -247,6 +278,8 @@ int lb_install_run(struct lb_install *in, struct lb_source *source,
 		r = lb_bundle_layout(&in->manifest, in->head.end_offset, &layout, err);
 	if (!r)
 		r = lb_self_update(in, &layout, err);
+	if (!r && !lb_policy_main_images(&in->manifest))
+		r = LB_INSTALL_NO_MAIN;
 	if (!r)
 		r = open_slots(in, slots, err);
 	if (!r) {

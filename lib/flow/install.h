@@ -18,10 +18,22 @@ struct lb_slots {
 	void *ctx;
 	int (*open)(void *ctx, const char *name, bool writable, struct lb_blk **ret,
 		    struct lb_error *err);
+	/* name of the @n-th slot, NULL behind the last; may be NULL: not known */
+	const char *(*name)(void *ctx, uint32_t n);
 };
 
 /* lb_install_run(): the flag says recovery, and the other copy comes next */
 #define LB_INSTALL_REBOOT 1
+/* ... or: the bundle held nothing but a recovery, which both copies hold now */
+#define LB_INSTALL_NO_MAIN 2
+
+/* For lb_policy_check() and lb_policy_covers(): what struct lb_slots knows. */
+struct lb_install_lookup {
+	struct lb_slot_lookup lookup; /* pass &x.lookup */
+	const struct lb_slots *slots; /* borrowed */
+};
+
+struct lb_install_lookup lb_install_lookup(const struct lb_slots *slots);
 
 struct lb_install {
 	/* what the caller sets; all borrowed */
@@ -60,7 +72,8 @@ struct lb_install {
  * repeats bad chunks at most 3 times. Calls lb_handover_begin_writing(), but not
  * lb_handover_finish().
  * Return: 0: every image was read back from the medium and matched.
- * LB_INSTALL_REBOOT: a newer recovery was written; it goes on with the rest. Otherwise
+ * LB_INSTALL_REBOOT: a newer recovery was written; it goes on with the rest.
+ * LB_INSTALL_NO_MAIN: there is no rest. Otherwise
  * any code; @in->writing tells whether main is still untouched.
  */
 int lb_install_run(struct lb_install *in, struct lb_source *source,

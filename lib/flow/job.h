@@ -11,7 +11,8 @@
 struct lb_job_order {
 	enum lb_job kind;
 	bool may_give_up;		 /* main is untouched so far */
-	bool network_up;		 /* was asked for */
+	struct lb_recovery *owner;
+	bool network_down;		 /* and said so */
 	bool any_bundle;		 /* not only the one with the expected digest */
 	uint8_t expected[LB_SHA256_BYTES];
 	struct lb_request request;	 /* zeros without one */
@@ -36,7 +37,7 @@ void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1
 /* Before the flag says main: lb_copies_mend() */
 void lb_job_mend_copies(struct lb_recovery *r);
 
-struct lb_patience lb_job_patience(struct lb_recovery *r, const struct lb_job_order *job,
+struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
 				   uint32_t candidates);
 
 /* The result record as @job stands; @in may be NULL. */
@@ -62,7 +63,7 @@ int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,
 bool lb_job_can_rescue(struct lb_recovery *r, const struct lb_job_order *job,
 		       const struct lb_install *in);
 
-/* The network as the records say; once, before anything is fetched. */
+/* The network as the records say: before anything is fetched, and again while nothing answers. */
 void lb_job_network_up(struct lb_recovery *r, struct lb_job_order *job);
 
 #endif

@@ -79,6 +79,8 @@ static int wait_for_source(struct lb_patient *p, uint64_t since_ms, uint32_t *de
 		delay = (uint32_t)(p->how.deadline_ms - now);
 	if (!lb_patience_sleep(&p->how, delay ? delay : 1))
 		return -LB_E_AGAIN;
+	if (p->how.nudge)
+		p->how.nudge(p->how.nudge_ctx);
 	*delay_ms = *delay_ms > p->how.retry_max_ms / 2 ? p->how.retry_max_ms : *delay_ms * 2;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "flow/floor.h"
 #include "flow/job.h"
 
 static void show_check(void *ctx, const char *step, const char *image,
@@ -20,6 +21,7 @@ static void show_check(void *ctx, const char *step, const char *image,
 static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 {
 	struct lb_release confirmed = { 0 };
+	struct lb_install_lookup sizes = lb_install_lookup(&r->slots);
 	struct lb_manifest m;
 	int code = lb_release_load(r->dev.log, LB_REC_CONFIRMED, &confirmed, err);
 
@@ -30,6 +32,9 @@ static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 	if (!code)
 		code = lb_manifest_parse(confirmed.manifest, confirmed.manifest_len, &m, err);
 	lb_release_free(&confirmed);
+	if (code)
+		return code;
+	code = lb_policy_covers(&m, &sizes.lookup, err);
 	if (code)
 		return code;
 	for (uint32_t i = 0; i < m.image_count; i++) {
@@ -168,12 +173,22 @@ static int load_optional(int code)
 	return code == -LB_E_NOT_FOUND || code == -LB_E_FORMAT ? 0 : code;
 }
 
+/* The agent's clock may be wrong: it moves ours by at most as much as a manifest may. */
+static void raise_clock(struct lb_recovery *r, int64_t request_s)
+{
+	int64_t most_s = r->time_floor_s + LB_CLOCK_STEP_S;
+
+	if (r->time_floor_s && request_s > most_s)
+		request_s = most_s;
+	if (request_s > r->time_floor_s)
+		r->time_floor_s = request_s;
+}
+
 static int load_job(struct lb_recovery *r, struct lb_state *s, struct lb_job_order *job,
 		    struct lb_error *err)
 {
 	enum lb_reason reason = r->reason;
 	int64_t clock = 0;
-	uint64_t floor = 0;
 	bool have_request;
 	int code = load_optional(lb_state_load(r->dev.log, s, err));
 
@@ -185,20 +200,21 @@ static int load_job(struct lb_recovery *r, struct lb_state *s, struct lb_job_ord
 		return code;
 	code = load_optional(lb_network_load(r->dev.log, &job->network, err));
 	if (!code)
-		code = lb_floor_load(r->dev.log, &floor, err);
+		code = lb_floor_effective(r->dev.log, r->keys, r->device.floor_release,
+					  &r->device.floor_release, err);
 	if (!code)
-		code = lb_clock_floor_load(r->dev.log, &clock, err);
+		code = load_optional(lb_clock_floor_load(r->dev.log, &clock, err));
 	if (code)
 		return code;
-	if (floor > r->device.floor_release)
-		r->device.floor_release = floor;
 	if (clock > r->time_floor_s)
 		r->time_floor_s = clock;
-	if (job->request.time_s > r->time_floor_s)
-		r->time_floor_s = job->request.time_s;
-	if (job->request.recovery_only)
+	raise_clock(r, job->request.time_s);
+	/* a visit that was asked for; not when main has failed since */
+	if (job->request.recovery_only && reason != LB_REASON_BOOT_LIMIT &&
+	    reason != LB_REASON_MAIN_INVALID)
 		reason = LB_REASON_MANUAL;
 	job->kind = lb_machine_job(s->name, reason, have_request);
+	job->owner = r;
 	job->started_ms = lb_clock_ms(r->clock);
 	return 0;
 }

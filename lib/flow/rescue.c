@@ -67,7 +67,6 @@ static void describe_failure(struct lb_recovery *r, const struct lb_state *s, st
 			  : r->reason == LB_REASON_MAIN_INVALID
 				  ? "has no valid boot image"
 				  : "cannot be trusted: the boot flag was lost";
-
 	struct lb_result said;
 
 	job->blame_code = s->name == LB_STATE_UPDATING ? LB_E_FIT : LB_E_TRIAL;
@@ -79,11 +78,11 @@ static void describe_failure(struct lb_recovery *r, const struct lb_state *s, st
 	else if (s->name == LB_STATE_TRIAL)
 		snprintf(job->blame, sizeof(job->blame), "release %llu on trial %s",
 			 (unsigned long long)s->release, how);
+	else
+		snprintf(job->blame, sizeof(job->blame), "main %s", how);
 	if (s->name == LB_STATE_TRIAL && !lb_result_load(r->dev.log, &said, NULL) &&
 	    said.release == s->release && lb_error_by_name(said.code) == LB_E_HEALTH)
 		append(job->blame, sizeof(job->blame), said.text); /* the agent knew why */
-	else
-		snprintf(job->blame, sizeof(job->blame), "main %s", how);
 }
 
 /* If the confirmed release cannot be had, the one before it will do. */

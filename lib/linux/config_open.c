@@ -171,8 +171,16 @@ static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_b
 	return 0;
 }
 
+static const char *slot_name(struct lb_slot_lookup *l, uint32_t n)
+{
+	const struct lb_config *c = ((const struct lb_config_slots *)l)->config;
+
+	return n < c->slot_count ? c->slots[n].name : NULL;
+}
+
 void lb_config_slots_init(struct lb_config_slots *s, const struct lb_config *c)
 {
 	s->lookup.size = slot_size;
+	s->lookup.name = slot_name;
 	s->config = c;
 }

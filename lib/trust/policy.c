@@ -74,6 +74,39 @@ static int check_slot(const struct lb_image *image, struct lb_slot_lookup *slots
 	return 0;
 }
 
+uint32_t lb_policy_main_images(const struct lb_manifest *m)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < m->image_count; i++)
+		count += m->images[i].kind != LB_KIND_RECOVERY;
+	return count;
+}
+
+static bool has_image_for(const struct lb_manifest *m, const char *slot)
+{
+	for (uint32_t i = 0; i < m->image_count; i++)
+		if (m->images[i].kind != LB_KIND_RECOVERY && !strcmp(m->images[i].target, slot))
+			return true;
+	return false;
+}
+
+int lb_policy_covers(const struct lb_manifest *m, struct lb_slot_lookup *slots,
+		     struct lb_error *err)
+{
+	const char *slot;
+
+	if (!lb_policy_main_images(m))
+		return lb_error_set(err, LB_E_PARTIAL, "the bundle holds nothing of main");
+	for (uint32_t n = 0; slots->name && (slot = slots->name(slots, n)); n++)
+		if (strcmp(slot, "recovery_a") && strcmp(slot, "recovery_b") &&
+		    !has_image_for(m, slot))
+			return lb_error_set(err, LB_E_PARTIAL,
+					    "the bundle has no image for slot %s: main would be of two releases",
+					    slot);
+	return 0;
+}
+
 int lb_policy_check(const struct lb_manifest *m, const struct lb_device *dev,
 		    struct lb_slot_lookup *slots, struct lb_error *err)
 {
@@ -89,5 +122,7 @@ int lb_policy_check(const struct lb_manifest *m, const struct lb_device *dev,
 		else if (slots && image->kind != LB_KIND_RECOVERY) /* goes to a copy, not to a slot */
 			rc = check_slot(image, slots, err);
 	}
+	if (!rc && slots && lb_policy_main_images(m))
+		rc = lb_policy_covers(m, slots, err);
 	return rc;
 }

@@ -146,8 +146,8 @@ def test_main_invalid_in_confirmed_fetches_the_same_release_again(on_release_1, 
 # ---- a boot image that the bootloader would refuse --------------------------------
 
 
-def test_signed_fit_is_installed(device, bundle_file, tmp_path, keys):
-    content = {"boot": make_fit(tmp_path / "fit", True, 1)}
+def test_signed_fit_is_installed(device, bundle_file, tmp_path, keys, images):
+    content = {"boot": make_fit(tmp_path / "fit", True, 1), "root": images[2]["root"]}
     around = device.guarded(content)
     bundle = bundles.write(content, keys, 2, kinds={"boot": "fit"})
     install(device, bundle_file(bundle))

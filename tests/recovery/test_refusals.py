@@ -293,9 +293,24 @@ def test_refuses_an_expired_certificate(device, make_server, packed, authority):
 def test_certificate_that_expired_before_the_agent_staged_is_refused(device, make_server, packed,
                                                                      authority):
     """The request brings a date: what main knew is a lower bound."""
-    cert = authority.issue("lately", from_days=-2, to_days=2000)
-    request(device, serve(make_server, packed, cert), time=int(time.time()) + 2001 * 86400)
+    cert = authority.issue("lately", from_days=-2, to_days=20)
+    request(device, serve(make_server, packed, cert), time=int(time.time()) + 21 * 86400)
     refused_request(device, "certificate-expired")
+
+
+def test_agent_whose_clock_was_wrong_makes_no_certificate_expire(device, make_server, packed,
+                                                                 authority):
+    """Its date counts for 30 days beyond what recovery knows by itself."""
+    cert = authority.issue("current", from_days=-2, to_days=2000)
+    request(device, serve(make_server, packed, cert), time=int(time.time()) + 2001 * 86400)
+    status, run = device.run()
+    assert status == 0, run.text()
+
+
+def test_bundle_without_an_image_for_every_slot_is_refused(device, bundle_file, images, keys):
+    """Main of two releases would be whole by a manifest that knows one of them only."""
+    refused(device, bundle_file(bundles.write({"boot": images[2]["boot"]}, keys, 2)),
+            "bundle-incomplete")
 
 
 def test_certificate_that_is_not_yet_valid_is_accepted(device, make_server, packed, authority,

@@ -45,7 +45,14 @@ static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_b
 	return 0;
 }
 
-static struct lb_slot_lookup slots = { slot_size };
+static struct lb_slot_lookup slots = { .size = slot_size };
+
+static const char *two_slots(struct lb_slot_lookup *l, uint32_t n)
+{
+	static const char *const names[] = { "recovery_a", "root", "worn", "recovery_b" };
+
+	return n < 4 ? names[n] : NULL;
+}
 
 static void refused(const struct lb_manifest *m, const struct lb_device *d, int code)
 {
@@ -126,6 +133,37 @@ static void kinds_that_cannot_be_written_are_refused(void **state)
 	assert_int_equal(lb_policy_check(&m, &d, &slots, NULL), 0);
 }
 
+/* Main of two releases would pass for whole: its manifest says nothing of the other slot. */
+static void a_release_is_all_of_main(void **state)
+{
+	struct lb_slot_lookup all = { .size = slot_size, .name = two_slots };
+	struct lb_manifest m = manifest();
+	struct lb_device d = device();
+	struct lb_error err = { 0 };
+
+	assert_int_equal(lb_policy_check(&m, &d, &all, &err), -LB_E_PARTIAL);
+	assert_non_null(strstr(err.text, "worn"));
+	m.images[1] = m.images[0];
+	strcpy(m.images[1].target, "worn");
+	m.image_count = 2;
+	assert_int_equal(lb_policy_covers(&m, &all, NULL), 0);
+	m.images[1].kind = LB_KIND_RECOVERY; /* goes elsewhere, whatever it is called */
+	assert_int_equal(lb_policy_covers(&m, &all, NULL), -LB_E_PARTIAL);
+}
+
+static void a_recovery_alone_is_accepted_but_is_no_main(void **state)
+{
+	struct lb_slot_lookup all = { .size = slot_size, .name = two_slots };
+	struct lb_manifest m = manifest();
+	struct lb_device d = device();
+
+	m.images[0].kind = LB_KIND_RECOVERY;
+	m.images[0].recovery_release = 3;
+	assert_int_equal(lb_policy_check(&m, &d, &all, NULL), 0);
+	assert_int_equal(lb_policy_main_images(&m), 0);
+	assert_int_equal(lb_policy_covers(&m, &all, NULL), -LB_E_PARTIAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +172,8 @@ int main(void)
 		cmocka_unit_test(the_floor_and_the_recovery_release_hold),
 		cmocka_unit_test(slots_must_exist_and_hold_the_image),
 		cmocka_unit_test(kinds_that_cannot_be_written_are_refused),
+		cmocka_unit_test(a_release_is_all_of_main),
+		cmocka_unit_test(a_recovery_alone_is_accepted_but_is_no_main),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
