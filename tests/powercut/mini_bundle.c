@@ -190,20 +190,24 @@ static void pack_image(struct packed *p, const struct mini_image *im, size_t chu
 /* ---- manifest and archive ---- */
 
 static void add_image_text(struct string *text, const struct mini_image *im,
-			   const struct packed *p, bool first)
+			   const struct packed *p, bool first, uint32_t recovery_release)
 {
+	char kind[64] = "\"kind\":\"raw\"";
 	char image[LB_SHA256_HEX], index[LB_SHA256_HEX], payload[LB_SHA256_HEX], buf[1024];
 	int n;
 
 	hex_digest(image, im->bytes, im->len);
 	hex_digest(index, p->index.bytes, p->index.len);
 	hex_digest(payload, p->payload.bytes, p->payload.len);
+	if (recovery_release)
+		snprintf(kind, sizeof(kind), "\"kind\":\"recovery\",\"recovery_release\":%u",
+			 recovery_release);
 	n = snprintf(buf, sizeof(buf),
-		     "%s{\"name\":\"%s\",\"target\":\"%s\",\"kind\":\"raw\",\"size\":%zu,"
+		     "%s{\"name\":\"%s\",\"target\":\"%s\",%s,\"size\":%zu,"
 		     "\"sha256\":\"%s\",\"encoding\":\"%s\","
 		     "\"index\":{\"name\":\"%s.idx\",\"size\":%zu,\"sha256\":\"%s\"},"
 		     "\"payload\":{\"name\":\"%s%s\",\"size\":%zu,\"sha256\":\"%s\"}}",
-		     first ? "" : ",", im->name, im->name, im->len, image,
+		     first ? "" : ",", im->name, im->name, kind, im->len, image,
 		     lb_encoding_name(im->encoding), im->name, p->index.len, index, im->name,
 		     lb_encoding_suffix(im->encoding), p->payload.len, payload);
 	must(n > 0 && (size_t)n < sizeof(buf), "manifest");
@@ -212,6 +216,13 @@ static void add_image_text(struct string *text, const struct mini_image *im,
 
 void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image *images,
 	       uint32_t count, size_t chunk_bytes)
+{
+	mini_pack_with_recovery(b, release, images, count, chunk_bytes, 0);
+}
+
+void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
+			     const struct mini_image *images, uint32_t count, size_t chunk_bytes,
+			     uint32_t recovery_release)
 {
 	struct packed packed[MINI_IMAGES];
 	struct string text = { 0 }, tar = { 0 };
@@ -227,7 +238,7 @@ void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image 
 			     (unsigned long long)release, (unsigned long long)release));
 	for (uint32_t i = 0; i < count; i++) {
 		pack_image(&packed[i], &images[i], chunk_bytes);
-		add_image_text(&text, &images[i], &packed[i], !i);
+		add_image_text(&text, &images[i], &packed[i], !i, i ? 0 : recovery_release);
 		if (packed[i].longest_stored > b->longest_stored)
 			b->longest_stored = packed[i].longest_stored;
 	}

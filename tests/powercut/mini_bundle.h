@@ -34,4 +34,9 @@ const struct lb_keyring *mini_keyring(void);
 void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image *images,
 	       uint32_t count, size_t chunk_bytes);
 
+/* The same; the first image is a recovery of @recovery_release. */
+void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
+			     const struct mini_image *images, uint32_t count, size_t chunk_bytes,
+			     uint32_t recovery_release);
+
 #endif

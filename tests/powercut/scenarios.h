@@ -6,7 +6,9 @@
 #include "cutter.h"
 
 /* One table per file, ended by an entry without a name. */
-extern const struct sim_scenario log_scenarios[], handover_scenarios[], device_scenarios[];
-extern const struct sim_canary log_canaries[], handover_canaries[], device_canaries[];
+extern const struct sim_scenario log_scenarios[], handover_scenarios[], device_scenarios[],
+	self_update_scenarios[];
+extern const struct sim_canary log_canaries[], handover_canaries[], device_canaries[],
+	self_update_canaries[];
 
 #endif
