@@ -78,7 +78,7 @@ static void start_udhcpc(const char *interface, int lock)
 	/* POSIX: the strings are not written, the prototype is older than const */
 	if (fcntl(lock, F_SETFD, 0) != -1 && !access(UDHCPC, X_OK) && !fork())
 		execve(UDHCPC, (char *const *)argv, (char *const *)env);
-	_exit(access(UDHCPC, X_OK) != 0);
+	_exit(access(UDHCPC, X_OK) ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* 0 started, 1 it runs already, or a failure. */
