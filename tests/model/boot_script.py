@@ -1,0 +1,330 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The boot script against tests/model/boot.table.
+
+    boot_script.py check UBOOT.env   runs the script's text for every combination
+    boot_script.py promela           the table as the model's boot decision
+
+The interpreter knows what the script uses of U-Boot's shell (if, test, &&, run,
+setenv, setexpr ...); a word that it does not know is an error, not a guess.
+"""
+import functools
+import itertools
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NAMES = HERE.parent.parent / "bootscripts" / "names.toml"
+
+
+class Booted(Exception):
+    """An image was started, or the board was reset: nothing comes back."""
+
+
+def load_table():
+    numbers = {k: v["value"] for k, v in tomllib.loads(NAMES.read_text())["number"].items()}
+    rows = {"first": [], "copies": []}
+    for line in (HERE / "boot.table").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            kind, *columns = line.split()
+            rows[kind].append(columns)
+    return numbers, rows
+
+
+# ---- the table ----
+
+def fits(pattern, value, numbers):
+    if pattern.startswith("<"):
+        return int(value) < numbers[pattern[1:]]
+    return pattern in ("*", value)
+
+
+def expected(env, images, table):
+    """What is stored and tried, in order, as the table says."""
+    numbers, rows = table
+    env, trace = dict(env), []
+    first, reason = next(r[2:] for r in rows["first"]
+                         if fits(r[0], env["lifeboat_boot"], numbers)
+                         and fits(r[1], env["bootcount"], numbers))
+    if first == "main":
+        env["bootcount"] = f"{int(env['bootcount'], 16) + 1:x}"
+        trace += [("stored", dict(env)), ("boot", "boot", "")]
+        if images["boot"]:
+            return trace
+    slot, tries, order = next(r[2:] for r in rows["copies"]
+                              if fits(r[0], env["lifeboat_rtries"], numbers)
+                              and fits(r[1], env["lifeboat_slot"], numbers))
+    if slot != "=":
+        env["lifeboat_slot"] = slot
+    env["lifeboat_rtries"] = (f"{int(env['lifeboat_rtries'], 16) + 1:x}" if tries == "+1"
+                              else tries)
+    trace.append(("stored", dict(env)))
+    for copy in order.split(","):
+        trace.append(("boot", f"recovery_{copy}", f"lifeboat.copy={copy} lifeboat.reason={reason}"))
+        if images[f"recovery_{copy}"]:
+            return trace
+    return trace + [("reset",)]
+
+
+# ---- the script ----
+
+@functools.cache
+def tokens(text):
+    """Words, ';' and '&&'; a quoted word keeps a mark, because it stays when empty."""
+    found = re.findall(r'\s+|&&|;|"[^"]*"|[^\s;&"]+', text)
+    if "".join(found) != text:
+        raise SyntaxError(f"cannot read: {text}")
+    return [t for t in found if not t.isspace()]
+
+
+@functools.cache
+def variables(text):
+    return dict(line.split("=", 1) for line in text.splitlines() if line)
+
+
+class Script:
+    def __init__(self, text, stored, images):
+        self.stored_names = set(stored)
+        self.env = variables(text) | stored
+        self.images, self.trace = images, []
+
+    def text(self, word):
+        word = word[1:-1] if word.startswith('"') else word
+        return re.sub(r"\$\{(\w+)\}", lambda m: self.env.get(m.group(1), ""), word)
+
+    def run(self, name):
+        words = tokens(self.env[name])
+        ok, rest = self.sequence(words, 0, True)
+        if rest != len(words):
+            raise SyntaxError(f"{name}: {words[rest]} is out of place")
+        return ok
+
+    def sequence(self, words, at, live):
+        """Commands up to a word that ends a block; @live False: read, not run."""
+        ok = True
+        while at < len(words) and words[at] not in ("then", "else", "elif", "fi"):
+            if words[at] == ";":
+                at += 1
+                continue
+            ok, at = self.chain(words, at, live)
+        return ok, at
+
+    def chain(self, words, at, live):
+        ok, at = self.command(words, at, live)
+        while at < len(words) and words[at] == "&&":
+            result, at = self.command(words, at + 1, live and ok)
+            ok = ok and result
+        return ok, at
+
+    def command(self, words, at, live):
+        if words[at] == "if":
+            return self.condition(words, at, live)
+        end = at
+        while end < len(words) and words[end] not in (";", "&&"):
+            end += 1
+        if not live:
+            return True, end
+        arguments = [self.text(w) for w in words[at:end] if w.startswith('"') or self.text(w)]
+        return self.execute(arguments), end
+
+    def condition(self, words, at, live):
+        done, ok = not live, True
+        while words[at] in ("if", "elif"):
+            truth, at = self.sequence(words, at + 1, not done)
+            if words[at] != "then":
+                raise SyntaxError("if without then")
+            chosen = not done and truth
+            result, at = self.sequence(words, at + 1, chosen)
+            ok, done = (result, True) if chosen else (ok, done)
+        if words[at] == "else":
+            result, at = self.sequence(words, at + 1, not done)
+            ok = ok if done else result
+        if words[at] != "fi":
+            raise SyntaxError("if without fi")
+        return ok, at + 1
+
+    def execute(self, words):
+        name, rest = words[0], words[1:]
+        quiet = {"echo": True, "true": True, "sleep": True, "wdt": True, "part": True,
+                 "itest": True}
+        if name in quiet:
+            return quiet[name]
+        if name == "mmc" and rest[0] == "read":
+            return True
+        if name == "run" and len(rest) == 1:
+            return self.run(rest[0])
+        return getattr(self, "do_" + name)(*rest)
+
+    def do_test(self, left, operator, right):
+        if operator == "-lt":  # decimal, up to the first other character; nothing is 0
+            return int(re.match(r"\d*", left)[0] or 0) < int(right)
+        if operator != "=":
+            raise SyntaxError(f"test {operator}")
+        return left == right
+
+    def do_setexpr(self, name, left, operator, right):
+        if operator != "+":
+            raise SyntaxError(f"setexpr {operator}")
+        self.env[name] = f"{int(left, 16) + int(right, 16):x}"
+        return True
+
+    def do_setenv(self, name, *values):
+        self.env[name] = " ".join(values)
+        return True
+
+    def do_saveenv(self):
+        self.trace.append(("stored", {k: self.env[k] for k in self.stored_names}))
+        return self.images["card"]
+
+    def do_bootm(self, _address):
+        part = self.env["lb_part"]
+        words = self.env.get("bootargs", "").split()
+        self.trace.append(("boot", part, " ".join(w for w in words if w.startswith("lifeboat."))))
+        if self.images[part]:
+            raise Booted
+        return False
+
+    def do_reset(self):
+        self.trace.append(("reset",))
+        raise Booted
+
+
+def happens(text, env, images):
+    script = Script(text, env, images)
+    try:
+        script.run("bootcmd")
+    except Booted:
+        return script.trace
+    return script.trace + [("prompt",)]
+
+
+# ---- both ----
+
+STORED = {
+    "lifeboat_boot": ["main", "recovery", "manual", "lost", "", "mainx", "Main", "run lb_main"],
+    "bootcount": ["0", "1", "2", "3", "4", "9"],
+    "lifeboat_rtries": ["0", "1", "2", "3", "4", "9"],
+    "lifeboat_slot": ["a", "b", "", "c"],
+    "upgrade_available": ["0", "1"],
+}
+IMAGES = ["boot", "recovery_a", "recovery_b", "card"]
+
+
+def combinations():
+    for values in itertools.product(*STORED.values()):
+        for whole in itertools.product((True, False), repeat=len(IMAGES)):
+            yield dict(zip(STORED, values)), dict(zip(IMAGES, whole))
+
+
+def difference(text, table, cases):
+    """The first combination in which script and table disagree, and how many were tried."""
+    count = 0
+    for env, images in cases:
+        count += 1
+        try:
+            found = happens(text, env, images)
+        except (SyntaxError, KeyError, IndexError, AttributeError, TypeError, ValueError) as err:
+            found = f"the script cannot be run: {err!r}"
+        wanted = expected(env, images, table)
+        if found != wanted:
+            return count, f"{env}\n{images}\nscript: {found}\ntable:  {wanted}"
+    return count, None
+
+
+# One change each, as a person might make it: all must be noticed.
+KNOWN_BAD = [
+    ("the count is not stored", "setexpr bootcount ${bootcount} + 1; saveenv;",
+     "setexpr bootcount ${bootcount} + 1;"),
+    ("one boot more", '"${bootcount}" -lt 3', '"${bootcount}" -lt 4'),
+    ("recovery is not counted", "setexpr lifeboat_rtries ${lifeboat_rtries} + 1;", ""),
+    ("copies are not changed", "setenv lifeboat_slot b;", "true;"),
+    ("a count that is kept", "setenv lifeboat_rtries 0;", "true;"),
+    ("only one copy", "run lb_copy_a; run lb_copy_b", "run lb_copy_a"),
+    ("another order", "run lb_copy_b; run lb_copy_a", "run lb_copy_a; run lb_copy_b"),
+    ("main's arguments are recovery's", "setenv bootargs;", "setenv bootargs lifeboat.copy=a;"),
+    ("a lost flag boots main", '= manual; then setenv lb_reason manual; else',
+     '= manual; then setenv lb_reason manual; else run lb_main;'),
+    ("a person's wish is not told", "setenv lb_reason manual", "setenv lb_reason requested"),
+    ("a broken main is booted for ever", "setenv lb_reason main-invalid", "reset"),
+    ("it ends at a prompt", "sleep 5; reset", "sleep 5"),
+]
+
+
+def few(table):
+    """Enough to notice a change, at a tenth of the time."""
+    return [c for c in combinations()
+            if c[0]["upgrade_available"] == "0" and c[1]["card"]
+            and c[0]["bootcount"] in "0234" and c[0]["lifeboat_rtries"] in "0234"]
+
+
+def check(path):
+    table, text = load_table(), Path(path).read_text()
+    count, wrong = difference(text, table, combinations())
+    if wrong:
+        sys.exit(f"boot script and tests/model/boot.table disagree:\n{wrong}")
+    cases = few(table)
+    for name, good, bad in KNOWN_BAD:
+        if good not in text:
+            sys.exit(f"known-bad script \"{name}\": its text is not in the boot script any more")
+        if not difference(text.replace(good, bad), table, cases)[1]:
+            sys.exit(f"known-bad script \"{name}\" was not noticed")
+    print(f"  boot script: {count} combinations as in boot.table, "
+          f"{len(KNOWN_BAD)} of {len(KNOWN_BAD)} known-bad scripts noticed")
+
+
+def guard(variable, pattern, values):
+    if pattern.startswith("<"):
+        return f"{variable} < {pattern[1:].upper()}"
+    return "true" if pattern == "*" else f"{variable} == {values}{pattern.upper()}"
+
+
+def rule(rows, actions):
+    """Nested alternatives: the first row that fits counts."""
+    depth, out = 1, []
+    for row in rows:
+        tab, (condition, body) = "\t" * depth, actions(row)
+        if condition == "true && true":
+            out.append(f"{tab}{body}")
+            break
+        out += [f"{tab}if", f"{tab}:: {condition} -> {body}", f"{tab}:: else ->"]
+        depth += 1
+    out += ["\t" * d + "fi" for d in range(depth - 1, 0, -1)]
+    return "\n".join(out)
+
+
+def promela():
+    _, rows = load_table()
+    if rows["first"][-1][:2] != ["*", "*"] or rows["copies"][-1][:2] != ["*", "*"]:
+        sys.exit("boot.table: the last row of each kind must fit everything")
+
+    def first(row):
+        flag, count, target, reason = row
+        return (f"{guard('flag', flag, 'FLAG_')} && {guard('bootcount', count, '')}",
+                f"try_main = {int(target == 'main')}; reason = REASON_"
+                f"{reason.upper().replace('-', '_')}")
+
+    def copies(row):
+        tries, slot, new_slot, new_tries, order = row
+        body = "" if new_slot == "=" else f"slot = COPY_{new_slot.upper()}; "
+        body += "rtries++" if new_tries == "+1" else f"rtries = {new_tries}"
+        return (f"{guard('rtries', tries, '')} && {guard('slot', slot, 'COPY_')}",
+                f"{body}; copy = COPY_{order[0].upper()}")
+
+    print("/* Made by tests/model/boot_script.py from boot.table: do not edit. */")
+    print(f"inline boot_first()\n{{\n{rule(rows['first'], first)}\n}}\n")
+    print(f"inline boot_copies()\n{{\n{rule(rows['copies'], copies)}\n}}")
+
+
+def main(argv):
+    if len(argv) == 3 and argv[1] == "check":
+        check(argv[2])
+    elif len(argv) == 2 and argv[1] == "promela":
+        promela()
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv)
