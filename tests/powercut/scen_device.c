@@ -350,7 +350,7 @@ static int recovery(struct device *dev, enum lb_reason reason)
 {
 	struct lb_recovery r = {
 		.dev = dev->d,
-		.slots = { dev->s, open_slot },
+		.slots = { .ctx = dev->s, .open = open_slot },
 		.sources = { .ctx = dev, .open = open_source, .medium = medium },
 		.clock = &dev->s->clock,
 		.keys = mini_keyring(),

@@ -292,7 +292,7 @@ static int recovery(struct device *dev, const struct choice *c)
 {
 	struct lb_recovery r = {
 		.dev = dev->d,
-		.slots = { dev->s, open_slot },
+		.slots = { .ctx = dev->s, .open = open_slot },
 		.sources = { .ctx = dev->s, .open = open_source },
 		.clock = &dev->s->clock,
 		.keys = mini_keyring(),
