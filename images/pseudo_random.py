@@ -50,10 +50,9 @@ def pad(path, mib, release):
         end = mib * 1024 * 1024
         if size > end:
             sys.exit(f"{path}: has {size} bytes already, more than {mib} MiB")
-        number = 0
-        while size < end:
-            size += file.write(block(number, release)[:end - size])
-            number += 1
+        while size < end:   # what lies where does not depend on where it began
+            number, skip = divmod(size, BLOCK)
+            size += file.write(block(number, release)[skip:skip + end - size])
 
 
 if __name__ == "__main__":
