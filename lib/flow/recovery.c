@@ -53,6 +53,14 @@ static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 	return 1;
 }
 
+/* A log without one may have been made anew by a run that was cut short right afterwards. */
+static bool state_on_record(struct lb_recovery *r)
+{
+	struct lb_state s;
+
+	return !r->state_lost && !lb_state_load(r->dev.log, &s, NULL);
+}
+
 /* Main may be whole: look, and return the flag; otherwise rescue. */
 static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
 		enum lb_recovery_end *end, struct lb_error *err)
@@ -70,7 +78,7 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 		return lb_handover_return(&r->dev, NULL, err);
 	}
 	/* handed back before a cut took the flag: main was never touched */
-	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && !r->state_lost) {
+	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && state_on_record(r)) {
 		lb_job_mend_copies(r);
 		lb_say(r->report, LB_LEVEL_INFO, "returned", "nothing is requested");
 		*end = LB_END_RETURNED;

@@ -315,6 +315,17 @@ def test_state_and_environment_lost_main_is_not_called_whole(make_device, tmp_pa
     check_installed(device, images[2], around)
 
 
+def test_state_region_that_was_made_anew_by_a_run_cut_short_heals_nothing(device):
+    """The log is empty and whole, the flag says recovery: main may be half written."""
+    device.put_records()
+    device.put_env(lifeboat_boot="recovery")
+    run = device.start()
+    run.wait_for_code("main-unknown")
+    run.wait_for_code("rescue")
+    assert run.running() and device.power_on() != "main" and device.state() == "rescue"
+    run.kill()
+
+
 def test_records_of_unknown_types_are_kept(device, packed):
     """An older recovery must not lose what a newer one wrote."""
     device.write("state", log_encode({STATE: b'{"state":"confirmed"}', 77: b"from the future"}))
