@@ -37,12 +37,13 @@ def payload_bytes(server, bundle, since):
                if first is not None and first >= payload_start)
 
 
-def wait_for_log(server, seconds=1.0):
-    """nginx writes the line of a connection that died once it notices."""
+def wait_for_log(server, known, sent, seconds=5.0):
+    """nginx writes the line of a connection that died once it notices: until its log has
+    more than @known lines, is quiet, and accounts for what the client is known to have."""
     before, end = -1, time.monotonic() + seconds
     while time.monotonic() < end:
         now = len(server.requests())
-        if now == before:
+        if now > known and now == before and sent():
             return
         before = now
         time.sleep(0.1)
@@ -79,7 +80,8 @@ def test_sigkill_without_loss_of_writes_repeats_at_most_1_mib_and_a_chunk(
         if last_plan is not None:
             # what the run before got, minus what this one need not fetch any more
             repeated.append(sent - (last_plan - plan))
-        wait_for_log(server)
+        wait_for_log(server, requests,
+                     lambda: run.fetched() <= payload_bytes(server, bundle, requests))
         sent, requests = payload_bytes(server, bundle, requests), len(server.requests())
         last_plan = plan
         args = []
@@ -111,10 +113,12 @@ def test_main_is_started_only_when_whole_whenever_recovery_is_killed(device, pac
         device.put_records(STATE={"state": "confirmed"})
         device.put_env(lifeboat_boot="main", upgrade_available="0")
         args = ["--install", str(packed[release])]
+        attempt = 0
         while True:
+            attempt += 1
             before = device.main_digest()
             run = device.start(*args)
-            time.sleep(r.uniform(0.0, 0.25))
+            time.sleep(r.uniform(0.0, 0.02 * attempt))  # ever later, however fast the machine is
             if run.running():
                 killed += 1
             run.kill()
