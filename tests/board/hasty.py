@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""hasty.py RECOVERY.json - shorter times and one more slot, for tests."""
+"""hasty.py RECOVERY.json [SLOT=DEVICE...] - shorter times, other devices, for tests."""
 import json
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as file:
     settings = json.load(file)
 settings["recovery"] |= {"give_up_s": 8, "retry_min_ms": 200, "retry_max_s": 1, "url_s": 4}
-settings["slots"]["rom"] = "/dev/vda"
+settings["slots"] |= dict(item.split("=", 1) for item in sys.argv[2:])
 with open(sys.argv[1], "w", encoding="utf-8") as file:
     json.dump(settings, file, indent=1)

@@ -178,8 +178,8 @@ class Field:
     def wait_confirmed(self, release, timeout=60):
         wait_confirmed(self.board, self.card, release, timeout)
 
-    def put_hasty_recovery(self):
+    def put_hasty_recovery(self, image="recovery-hasty.itb"):
         """The same recovery, but it gives up after 8 s and asks again every second."""
         for name in ("recovery_a", "recovery_b"):
             self.card.erase(name)
-            self.card.write_file(name, self.files / "recovery-hasty.itb")
+            self.card.write_file(name, self.files / image)

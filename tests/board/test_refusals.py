@@ -4,6 +4,7 @@
 The agent refuses most of them before anything is staged. Staged behind its back,
 recovery refuses all of them, and main is back in the same boot.
 """
+import json
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lbserver import Certificate
 
 NAME = "release-2.lbu"
 ROM_BYTES = 8 << 20
+READ_ONLY = "read-only slot"    # the one refusal that is the device's, not the bundle's
 
 
 def changed(**fields):
@@ -57,7 +59,7 @@ HEAD = {
     "truncated in the manifest": (cut_in("manifest.json"), "truncated"),
     "image too large": (changed_root(size=(64 << 20) + 1), "image-too-large"),
     "missing slot": (changed_root(target="radio"), "slot-missing"),
-    "read-only slot": (changed_root(target="rom"), "slot-read-only"),
+    READ_ONLY: (lambda field, good: good, "slot-read-only"),
     "wrong product": (changed(product="toaster"), "wrong-product"),
     "wrong hardware": (changed(hardware=["vendor,other"]), "wrong-hardware"),
     "below the floor": (release_1, "below-floor"),
@@ -113,9 +115,10 @@ def field(field):
     field.serve(NAME)
     lbfield.change_records(field.card, {records.FLOOR: lbfield.to_json({"release": 2})})
     settings = lbfield.agent_settings(field.card)
-    settings["slots"]["rom"] = "/dev/vda"
     settings["agent"]["channel"] = ""
     lbfield.put_agent_settings(field.card, settings)
+    settings["slots"]["root"] = "/dev/vda"
+    lbfield.put_on_data(field.card, "etc/rom.json", json.dumps(settings))
     return field
 
 
@@ -136,7 +139,7 @@ def test_agent_refuses_before_anything_is_staged(field):
     got = {}
     for name, (change, _) in HEAD.items():
         spoil(field, change)
-        got[name] = try_install(field)
+        got[name] = try_install(field, "rom" if name == READ_ONLY else "agent")
     field.serve(NAME)
     for name, (change, _) in SERVER.items():
         change(field)
@@ -149,9 +152,9 @@ def test_agent_refuses_before_anything_is_staged(field):
     check_untouched(field, before)
 
 
-def try_install(field):
-    return agent(field.board, f"install {field.server.url(NAME)} --no-reboot --without-remedy",
-                 may_fail=True)["code"]
+def try_install(field, settings="agent"):
+    return agent(field.board, f"install {field.server.url(NAME)} --config /data/etc/{settings}.json "
+                 "--no-reboot --without-remedy", may_fail=True)["code"]
 
 
 @pytest.mark.parametrize("case", [*HEAD, *BODY, *SERVER])
@@ -162,6 +165,8 @@ def test_recovery_refuses_and_gives_main_back(field, case):
         change(field)
     else:
         spoil(field, change)
+    if case == READ_ONLY:
+        field.put_hasty_recovery("recovery-rom.itb")
     lbfield.stage(field.card, field.server.url(NAME), release=2)
     field.board.power_on().wait_for("[start]", timeout=40)
     field.board.wait_for(f"[{code}]", timeout=40)
