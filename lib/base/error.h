@@ -50,7 +50,7 @@
 	X(POWER, "power-lost", "the simulated power is off")                              \
 	X(DEV_KEY, "development-key", "a release build refuses development keys")         \
 	X(RETRIES, "retries-exhausted", "it failed as often as it may be tried")          \
-	X(SELF_UPDATE, "recovery-not-updated", "the new recovery did not start")          \
+	X(SELF_UPDATE, "recovery-not-updated", "recovery was not replaced by the one in the bundle")          \
 	X(ROLLBACK, "channel-rollback", "the server offers an older list of releases than before") \
 	X(PARTIAL, "bundle-incomplete", "the bundle does not hold every part of main")
 

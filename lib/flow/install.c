@@ -263,6 +263,16 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	return r;
 }
 
+/* A bundle of nothing but a recovery ends here: as what it came for, or not. */
+static int nothing_left(const struct lb_install *in, struct lb_error *err)
+{
+	if (in->copies_current)
+		return LB_INSTALL_NO_MAIN;
+	return lb_error_set(err, LB_E_SELF_UPDATE,
+			    "the bundle holds only a recovery, and recovery release %u stays as it is",
+			    in->device->recovery_release);
+}
+
 int lb_install_run(struct lb_install *in, struct lb_source *source,
 		   const struct lb_patience *how, struct lb_error *err)
 {
@@ -279,7 +289,7 @@ int lb_install_run(struct lb_install *in, struct lb_source *source,
 	if (!r)
 		r = lb_self_update(in, &layout, err);
 	if (!r && !lb_policy_main_images(&in->manifest))
-		r = LB_INSTALL_NO_MAIN;
+		r = nothing_left(in, err);
 	if (!r)
 		r = open_slots(in, slots, err);
 	if (!r) {

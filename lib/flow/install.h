@@ -59,6 +59,7 @@ struct lb_install {
 	struct lb_progress progress; /* of earlier starts and attempts */
 	bool counted;		   /* the caller carries it from attempt to attempt: this start
 				    * is in progress.power_cycles if it counts */
+	bool copies_current;	   /* both recovery copies were found or made to be the bundle's */
 	uint64_t saved_durable;
 };
 

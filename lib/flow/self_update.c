@@ -148,6 +148,7 @@ static int refresh_other(struct lb_install *in, const struct lb_image *image, st
 	r = lb_copies_clone(in, image->size_bytes, err);
 	if (!r)
 		r = lb_log_put(in->dev->log, LB_REC_SELF_UPDATE, NULL, 0, err);
+	in->copies_current = !r;
 	if (!r)
 		lb_say(in->report, LB_LEVEL_INFO, "recovery-current",
 		       "both copies hold recovery release %u", image->recovery_release);

@@ -352,6 +352,40 @@ def test_program_that_does_not_know_its_copy_leaves_both_alone(board, bundle_fil
     assert board.releases() == (1, 1) and board.device.holds(images[2])
 
 
+# ---- a bundle of nothing but a recovery ----------------------------------------
+
+
+def alone(key, fit, release):
+    """No release of main: it changes the copies, or nothing."""
+    bundle = bundles.write({"recovery": fit}, key, 2, kinds={"recovery": "recovery"},
+                           targets={"recovery": "recovery_a"})
+    return bundles.edit(bundle, key,
+                        lambda m: m["images"][-1].update({"recovery_release": release}))
+
+
+def test_recovery_alone_updates_both_copies_and_gives_main_back(board, bundle_file, keys, fits):
+    main = board.main()
+    assert board.run("--install", bundle_file(alone(keys, fits[2], 2)))[0] == 5
+    status, run = board.run()
+    assert status == 3 and "recovery-current" in run.codes(), run.text()
+    check_untouched(board, main, "ok")
+    assert board.releases() == (2, 2)
+
+
+def test_recovery_alone_that_changes_nothing_is_no_success(board, bundle_file, keys, fits):
+    """Older than the one that runs; or where it is not known which copy runs."""
+    main = board.main()
+    status, run = board.device.run("--install", bundle_file(alone(keys, fits[2], 2)))
+    assert status == 3, run.text()
+    check_untouched(board, main, "recovery-not-updated")
+    for name in COPIES:
+        board.device.write(name, fits[2])
+    status, run = board.run("--install", bundle_file(alone(keys, fits[1], 1)))
+    assert status == 3, run.text()
+    check_untouched(board, main, "recovery-not-updated")
+    assert board.releases() == (2, 2)
+
+
 # ---- one good copy is not enough -------------------------------------------------
 
 
