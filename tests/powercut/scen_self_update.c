@@ -4,7 +4,6 @@
  * recovery over a bundle that carries recovery release 2 and main release 2. The
  * new recovery starts, or never reports alive, or is refused by the boot loader.
  */
-#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +13,12 @@
 #include "flow/self_update.h"
 #include "lb_boot_names.h"
 #include "mini_bundle.h"
+#include "mini_fit.h"
 #include "scenarios.h"
 
 #define REGION (256u * 1024u)
 #define ENV_BYTES 1024u
 #define SLOT_BYTES 9000u
-#define FIT_BYTES 8192u /* at most */
 #define MAIN_BYTES 7001u
 #define CHUNK_BYTES 3000u /* no multiple of a sector */
 #define BOOTS_MAX 24
@@ -36,7 +35,7 @@ struct self_world {
 static const struct self_world good, dying = { .dies = true }, refused = { .refused = true };
 
 struct releases {
-	uint8_t fit[3][FIT_BYTES], main_os[3][MAIN_BYTES]; /* [0] unused */
+	uint8_t fit[3][MINI_FIT_MAX], main_os[3][MAIN_BYTES]; /* [0] unused */
 	size_t fit_len[3];
 	struct mini_bundle bundle;
 	struct lb_bundle_head head;
@@ -59,48 +58,7 @@ static void must(bool ok)
 	}
 }
 
-static void fill(uint8_t *p, size_t len, uint32_t seed)
-{
-	while (len--) {
-		seed = seed * 1664525u + 1013904223u;
-		*p++ = (uint8_t)(seed >> 24);
-	}
-}
-
 /* ---- what exists outside of the device ---- */
-
-static void add_kernel(uint8_t *fdt, uint32_t seed)
-{
-	uint8_t data[4000], digest[LB_SHA256_BYTES];
-
-	fill(data, sizeof(data), seed);
-	lb_sha256(data, sizeof(data), digest);
-	must(!fdt_begin_node(fdt, "images") && !fdt_begin_node(fdt, "kernel") &&
-	     !fdt_property(fdt, "data", data, sizeof(data)) && !fdt_begin_node(fdt, "hash-1") &&
-	     !fdt_property_string(fdt, "algo", "sha256") &&
-	     !fdt_property(fdt, "value", digest, sizeof(digest)) && !fdt_end_node(fdt) &&
-	     !fdt_end_node(fdt) && !fdt_end_node(fdt));
-}
-
-/* As lb_fit_check() wants it; nobody here holds a key to check the signature with. */
-static size_t make_fit(uint8_t *fdt, uint32_t seed)
-{
-	uint8_t signature[256];
-
-	fill(signature, sizeof(signature), seed + 100);
-	must(!fdt_create(fdt, FIT_BYTES) && !fdt_finish_reservemap(fdt) &&
-	     !fdt_begin_node(fdt, ""));
-	add_kernel(fdt, seed);
-	must(!fdt_begin_node(fdt, "configurations") &&
-	     !fdt_property_string(fdt, "default", "conf") && !fdt_begin_node(fdt, "conf") &&
-	     !fdt_property_string(fdt, "kernel", "kernel") &&
-	     !fdt_begin_node(fdt, "signature") &&
-	     !fdt_property_string(fdt, "algo", "sha256,rsa2048") &&
-	     !fdt_property_string(fdt, "key-name-hint", "sim") &&
-	     !fdt_property(fdt, "value", signature, sizeof(signature)) && !fdt_end_node(fdt) &&
-	     !fdt_end_node(fdt) && !fdt_end_node(fdt) && !fdt_end_node(fdt) && !fdt_finish(fdt));
-	return fdt_totalsize(fdt);
-}
 
 static const struct releases *releases(struct sim *s)
 {
@@ -110,8 +68,8 @@ static const struct releases *releases(struct sim *s)
 	if (rel.bundle.bytes)
 		return &rel;
 	for (uint32_t r = 1; r <= 2; r++) {
-		rel.fit_len[r] = make_fit(rel.fit[r], r);
-		fill(rel.main_os[r], MAIN_BYTES, 10 + r);
+		rel.fit_len[r] = mini_fit(rel.fit[r], r);
+		mini_fill(rel.main_os[r], MAIN_BYTES, 10 + r);
 	}
 	mini_pack_with_recovery(&rel.bundle, 2,
 				(struct mini_image[]){
