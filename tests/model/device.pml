@@ -4,9 +4,10 @@
  * write is one step, and the power may go between any two. What is durable is
  * the environment, the records of the state log, main and the two copies.
  *
- * machine.pml is printed from lib/flow/machine.c, boot.pml comes from boot.table,
- * which the boot script is compared with; the order of writing below follows
- * lib/flow/handover.c, recovery.c, attempts.c, rescue.c and self_update.c by name.
+ * machine.pml is printed from lib/flow/machine.c, boot.pml is made from boot.table,
+ * which the boot script is compared with, order.pml from order.table, which lib/flow
+ * is compared with: order_NAME() is step NAME of it. What is decided between the
+ * steps follows recovery.c, attempts.c, rescue.c and self_update.c by name.
  * docs/TESTING.md, "Model", says what is left out and how a counterexample is read.
  */
 #define IMPOSSIBLE(s, e) printf("event %d cannot happen in state %d\n", e, s); assert(false)
@@ -40,8 +41,8 @@
 #define SURPRISE 3 /* U-Boot does not take it, recovery had no key to know */
 
 /* Requests. */
-#define FOR_R2 1
-#define PERSON 2  /* recovery_only */
+#define FOR_R2 R2
+#define PERSON 5  /* recovery_only */
 
 /* the world: chosen once */
 byte q_main, q_recovery;      /* quality of R2's main and of the recovery it carries */
@@ -117,61 +118,21 @@ inline watch()
 #define EVENT event = true
 #define NOTE_RESULT(rel) WRITE(have_result = true; blamed = rel; EVENT)
 #endif
-#define SET_RECOVERY WRITE(flag = FLAG_RECOVERY; printf("flag recovery\n"))
-#ifdef BUG_BOOTCOUNT_NOT_RESET
-#define SET_MAIN(trial) WRITE(flag = FLAG_MAIN; upgrade = trial; printf("flag main\n"))
-#else
-#define SET_MAIN(trial) WRITE(flag = FLAG_MAIN; upgrade = trial; bootcount = 0; printf("flag main\n"))
-#endif
-#define SET_COPY(c) WRITE(slot = c; rtries = 0; printf("slot %d\n", c))
-
-/* Writes the running copy's content, or the new recovery, over the other copy. */
-inline write_other(what)
-{
-	if
-	:: holds[1 - running] != what ->
-		WRITE(holds[1 - running] = HALF);
-		WRITE(holds[1 - running] = what; printf("copy %d holds %d\n", 1 - running, what))
-	:: else
-	fi
-}
-
-/* lib/flow/copies.c: lb_copies_mend(); a surprise is found by the note only */
-inline mend_copies()
-{
+/* What lb_copies_mend() would not start; a surprise is found by the note only. */
 #ifdef SELF_UPDATE
-	if
-	:: tried_copy != 0 && tried_copy != 1 + running ->
-		write_other(holds[running]);
-		WRITE(tried_copy = 0)
-	:: !(tried_copy != 0 && tried_copy != 1 + running) &&
-	   (holds[1 - running] == HALF || (IS_NEW(1 - running) && q_recovery == REFUSED)) ->
-		write_other(holds[running])
-	:: else
-	fi
+#define UNFIT(c) (holds[c] == HALF || (IS_NEW(c) && q_recovery == REFUSED))
 #else
-	skip
+#define UNFIT(c) false
 #endif
-}
 
-/* lib/flow/handover.c: lb_handover_return(), then a reboot */
-inline give_main_back(with_result)
+#include "order.pml"
+
+/* lb_handover_return(), then a reboot */
+inline give_main_back(told)
 {
 	explained = true;
-	mend_copies();
-	if
-	:: with_result -> NOTE_RESULT(offered)
-	:: else
-	fi;
-	if
-	:: state == STATE_TRIAL ->
-		WRITE(request = NONE);
-		SET_MAIN(true)
-	:: else ->
-		NOTE_STATE(EV_RETURNED, (state == STATE_REQUESTED -> NONE : state_rel));
-		WRITE(request = NONE);
-		SET_MAIN(false)
-	fi;
+	assert(state == STATE_TRIAL || CAN_HAPPEN(state, EV_RETURNED));
+	order_give_back(told, offered, running, holds[running]);
 	REBOOT
 }
 
@@ -211,9 +172,7 @@ inline prepare_rescue()
 		  : (state == STATE_CONFIRMED -> NONE : state_rel));
 	if
 	:: state != STATE_RESCUE ->
-		NOTE_RESULT(failed);
-		NOTE_STATE(EV_MAIN_FAILED, remedy);
-		SET_RECOVERY
+		order_begin_rescue(failed, remedy)
 	:: else
 	fi;
 	if
@@ -327,20 +286,10 @@ main_starts:
 	fi;
 	/* lb_handover_open_log() */
 	if
-	:: log_gone -> WRITE(log_gone = false)
+	:: log_gone -> order_open_log()
 	:: else
 	fi;
-	/* lb_handover_reconcile_main() */
-	if
-	:: (state == STATE_CONFIRMED || state == STATE_TRIAL) && request == PERSON ->
-		WRITE(request = NONE)
-	:: state == STATE_REQUESTED ->
-		NOTE_STATE(EV_RETURNED, NONE);
-		WRITE(request = NONE)
-	:: state == STATE_TRIAL && request != PERSON && !upgrade -> SET_MAIN(true)
-	:: state == STATE_CONFIRMED && request != PERSON && upgrade -> WRITE(bootcount = 0; upgrade = false)
-	:: else
-	fi;
+	order_reconcile();
 	if
 	:: !HEALTHY && state == STATE_TRIAL ->
 		NOTE_RESULT(main_holds); /* note_failure(), and the boot count decides */
@@ -350,35 +299,15 @@ main_starts:
 		if :: REBOOT :: goto rest fi
 	:: else
 	fi;
-	/* lb_handover_confirm() */
-	if
-	:: state == STATE_TRIAL ->
-#ifdef BUG_CONFIRM_ENV_FIRST
-		WRITE(bootcount = 0; upgrade = false);
-#endif
-		if
-		:: installed != NONE && installed != confirmed ->
-			if
-			:: confirmed != NONE -> WRITE(previous = confirmed)
-			:: else
-			fi;
-			WRITE(confirmed = installed)
-		:: else
-		fi;
-		WRITE(request = NONE);
-		NOTE_STATE(EV_CONFIRMED, state_rel)
-	:: else
-	fi;
-	WRITE(bootcount = 0; upgrade = false);
+	order_may_confirm(0, 0);
 	serving = true;
 rest:
 	EVENT;
 	if
 	:: !calm -> REBOOT
 #ifndef SELF_UPDATE
-	:: !calm -> /* lb_handover_reboot_recovery() */
-		WRITE(request = PERSON);
-		SET_RECOVERY;
+	:: !calm ->
+		order_may_visit();
 		REBOOT
 	:: !calm -> flag = FLAG_MANUAL; REBOOT /* a person, with fw_setenv */
 #endif
@@ -389,7 +318,7 @@ stage:
 	event = false;
 	serving = false;
 	explained = false;
-	/* the remedy first, if it is wanted; then lb_handover_stage() */
+	/* the remedy first, if it is wanted */
 	if
 	:: confirmed != main_holds -> WRITE(confirmed = main_holds)
 #ifndef ONLINE
@@ -398,12 +327,7 @@ stage:
 	:: confirmed == main_holds
 #endif
 	fi;
-#ifdef BUG_STAGE_FLAG_FIRST
-	SET_RECOVERY;
-#endif
-	WRITE(request = FOR_R2);
-	NOTE_STATE(EV_STAGED, R2);
-	SET_RECOVERY;
+	order_stage(NONE, R2);
 	REBOOT;
 
 /* ---- recovery: lib/flow/recovery.c ---- */
@@ -412,7 +336,7 @@ recovery_starts:
 	if
 	:: log_gone ->
 		state_lost = true;
-		WRITE(log_gone = false)
+		order_open_log()
 	:: else
 	fi;
 #ifndef BUG_EMPTY_LOG_BELIEVED
@@ -437,7 +361,7 @@ recovery_starts:
 		fi
 	};
 #ifdef SELF_UPDATE
-	SET_COPY(running);
+	order_start(running);
 #endif
 	may_give_up = (kind == JOB_INSTALL);
 	if
@@ -448,13 +372,11 @@ recovery_starts:
 		prepare_rescue();
 		goto install
 	:: kind == JOB_HANDOVER ->
-#ifndef BUG_HANDOVER_WITHOUT_FLAG
-		SET_MAIN(true);
-#endif
+		order_tell_trial();
 		REBOOT
-	:: kind == JOB_HEAL && confirmed != NONE && confirmed == main_holds -> give_main_back(false)
+	:: kind == JOB_HEAL && confirmed != NONE && confirmed == main_holds -> give_main_back(0)
 	:: kind == JOB_HEAL && confirmed == NONE && reason == REASON_REQUESTED && !state_lost ->
-		give_main_back(false)
+		give_main_back(0)
 	:: kind == JOB_HEAL && !(confirmed != NONE && confirmed == main_holds) &&
 	   !(confirmed == NONE && reason == REASON_REQUESTED && !state_lost) ->
 		prepare_rescue();
@@ -462,7 +384,7 @@ recovery_starts:
 	:: kind == JOB_WAIT ->
 		EVENT;
 		if
-		:: give_main_back(false) /* nothing happened for idle_s */
+		:: give_main_back(0) /* nothing happened for idle_s */
 #ifndef ONLINE
 		:: explained = true; any = true; may_give_up = true; goto install /* a medium with a bundle */
 #endif
@@ -488,7 +410,7 @@ install:
 	:: else
 	fi;
 	if
-	:: offered == NONE && !writing -> give_main_back(true)
+	:: offered == NONE && !writing -> give_main_back(1)
 	:: offered == NONE && writing ->
 		EVENT; /* waits for a source */
 		CUT;
@@ -503,10 +425,9 @@ install:
 	/* lb_self_update() */
 	if
 	:: offered == R2 && carries && IS_NEW(running) ->
-		write_other(NEW);
-		WRITE(tries = 0; tried_copy = 0)
+		order_refresh(holds[running])
 	:: offered == R2 && carries && !IS_NEW(running) && tries < SELF_UPDATE_TRIES ->
-		write_other(NEW);
+		order_write_other(NEW);
 #ifdef BUG_BOTH_COPIES
 		WRITE(holds[running] = NEW);
 #endif
@@ -514,34 +435,24 @@ install:
 		:: q_recovery == REFUSED && (needs || !writing) -> goto refused
 		:: q_recovery == REFUSED && !needs && writing
 		:: q_recovery != REFUSED ->
-			WRITE(tried_copy = 1 + (1 - running));
-			if
-			:: flag != FLAG_RECOVERY && flag != FLAG_MANUAL -> SET_RECOVERY
-			:: else
-			fi;
-			SET_COPY(1 - running);
-#ifndef BUG_TRIES_NOT_NOTED
-			WRITE(tries++);
-#endif
+			order_select(1 - running);
 			REBOOT
 		fi
-	:: offered == R2 && carries && !IS_NEW(running) && tries >= SELF_UPDATE_TRIES -> mend_copies()
+	:: offered == R2 && carries && !IS_NEW(running) && tries >= SELF_UPDATE_TRIES ->
+		order_mend(running, holds[running])
 	:: else
 	fi;
-	/* plan, first write, write: lb_handover_begin_writing() */
+	/* plan, first write, write */
 	if
 	:: main_holds != offered ->
-#ifndef BUG_WRITE_BEFORE_STATE
-		SET_RECOVERY;
-		NOTE_STATE(EV_FIRST_WRITE, offered);
-#endif
+		printf("main is being written with release %d\n", offered);
+		order_first_write(offered);
 		writing = true;
-		WRITE(main_holds = TORN; printf("main is being written with release %d\n", offered));
 #ifdef BUG_FLAG_BEFORE_READBACK
 		goto finish;
 #endif
 		if
-		:: WRITE(main_holds = offered)
+		:: order_read_back(offered)
 		:: !calm /* the medium dropped a write: the read-back sees it */
 		fi
 	:: else
@@ -561,22 +472,20 @@ install:
 		fi
 	:: else
 	fi;
-finish: /* hand_over(), lb_handover_finish() */
-	mend_copies();
-	WRITE(installed = offered);
-	NOTE_RESULT((kind == JOB_RESCUE && failed != NONE -> failed : offered));
-#ifdef BUG_ENV_BEFORE_STATE
-	SET_MAIN(true);
-	NOTE_STATE(EV_INSTALLED, offered);
-#else
-	NOTE_STATE(EV_INSTALLED, offered);
-	SET_MAIN(true);
-#endif
+finish:
+	skip;
+	d_step {
+		if
+		:: kind != JOB_RESCUE || failed == NONE -> failed = offered
+		:: else
+		fi
+	};
+	order_hand_over(offered, failed, running, holds[running]);
 	REBOOT;
 
 refused: /* give_back(), or the next place after a while */
 	if
-	:: !writing -> give_main_back(true)
+	:: !writing -> give_main_back(1)
 	:: else ->
 		EVENT;
 		CUT;

@@ -12,8 +12,13 @@ $(MODEL)/boot.pml: tests/model/boot_script.py tests/model/boot.table bootscripts
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) tests/model/boot_script.py promela >$@
 
-## model         the state machine, searched completely by spin; the boot script against its table
+ORDER_SRC := $(patsubst %,tests/model/%.c,order_trace scenes situation watch)
+$(foreach s,$(ORDER_SRC),$(eval CFLAGS_$(subst /,_,$(s:%.c=%)) := -Itests/powercut))
+$(call program,order-trace,$(ORDER_SRC) $(patsubst %,tests/powercut/%.c,sim mini_bundle mini_fit),host)
+
+## model         the state machine, searched completely by spin; boot script and order of writing against their tables
 .PHONY: model
-model: $(MODEL)/machine.pml $(MODEL)/boot.pml $(B)/bootscripts/uboot.env
+model: $(MODEL)/machine.pml $(MODEL)/boot.pml $(B)/bootscripts/uboot.env $(B)/host/bin/order-trace
 	$(if $(REPLAY),,$(Q)$(PYTHON) tests/model/boot_script.py check $(B)/bootscripts/uboot.env)
-	$(Q)$(PYTHON) tests/model/check.py --build $(MODEL) $(REPLAY:%=--replay %)
+	$(if $(REPLAY),,$(Q)$(PYTHON) tests/model/order.py check $(B)/host/bin/order-trace)
+	$(Q)$(PYTHON) -B tests/model/check.py --build $(MODEL) $(REPLAY:%=--replay %)
