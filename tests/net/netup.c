@@ -3,7 +3,7 @@
  * Calls lb_net_up() as recovery does, each time when a line comes in; answers with
  * "CODE MILLISECONDS CHILDREN", the last being those that nobody reaped.
  *
- *   netup INTERFACE WAIT_MS [ADDRESS]
+ *   netup INTERFACE WAIT_MS [ADDRESS [GATEWAY [DNS]]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,10 @@ int main(int argc, char **argv)
 		return 2;
 	if (argc > 3)
 		snprintf(network.address, sizeof(network.address), "%s", argv[3]);
+	if (argc > 4)
+		snprintf(network.gateway, sizeof(network.gateway), "%s", argv[4]);
+	if (argc > 5)
+		snprintf(network.dns, sizeof(network.dns), "%s", argv[5]);
 	while (fgets(line, sizeof(line), stdin)) {
 		uint64_t start = lb_clock_ms(lb_clock_system());
 		struct lb_error err = { 0 };
