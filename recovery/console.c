@@ -199,7 +199,7 @@ static void persist(void *ctx)
 	struct console *c = ctx;
 
 	if (c->log && c->kept_len && lb_log_put(c->log, LB_REC_LOG, c->kept, c->kept_len, NULL))
-		fprintf(c->out, "lifeboat: warning: the log could not be kept [io-error]\n");
+		say(c, LB_LEVEL_WARN, "io-error", "the log could not be kept");
 }
 
 struct lb_reporter console_reporter(struct console *c)

@@ -56,6 +56,22 @@ void lb_job_mend_copies(struct lb_recovery *r)
 	lb_copies_mend(&in);
 }
 
+int lb_job_return(struct lb_recovery *r, const struct lb_result *result, struct lb_error *err)
+{
+	struct lb_boot_status boot;
+	struct lb_error why = { 0 };
+	int code = lb_handover_return(&r->dev, result, &why);
+
+	lb_boot_read(r->dev.boot, &boot);
+	if (code == -LB_E_IO && !r->dev.boot->stale && boot.target == LB_BOOT_MAIN) {
+		lb_say_error(r->report, LB_LEVEL_WARN, code, &why);
+		return 0;
+	}
+	if (code && err)
+		*err = why;
+	return code;
+}
+
 static int give_back(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
 		     int code, const struct lb_error *why, enum lb_recovery_end *end,
 		     struct lb_error *err)
@@ -69,7 +85,7 @@ static int give_back(struct lb_recovery *r, const struct lb_job_order *job, cons
 		    &result);
 	lb_job_persist(r);
 	*end = LB_END_RETURNED;
-	return lb_handover_return(&r->dev, &result, err);
+	return lb_job_return(r, &result, err);
 }
 
 /* Where the release can be had again: the place that worked, then its mirrors. */
@@ -289,6 +305,20 @@ static void note_failure(struct lb_recovery *r, struct lb_job_order *job, const 
 	lb_job_persist(r);
 }
 
+/*
+ * No further attempt can help: only another release, or (when the records' device is gone) another
+ * start, which finds it again or says that it is not there.
+ */
+static bool must_leave(struct lb_recovery *r, const struct lb_job_order *job,
+		       const struct lb_install *in, int code)
+{
+	struct lb_state s;
+
+	if (code == -LB_E_FIT)
+		return lb_job_can_rescue(r, job, in);
+	return in->writing && lb_state_load(r->dev.log, &s, NULL) == -LB_E_IO;
+}
+
 int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
 	       struct lb_error *err)
 {
@@ -328,8 +358,11 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 			break;
 		}
 		note_failure(r, job, &in, n, code, &why, &first);
-		if (code == -LB_E_FIT && lb_job_can_rescue(r, job, &in))
+		if (must_leave(r, job, &in, code)) {
+			if (err)
+				*err = why;
 			break;
+		}
 		if (is_final(r, job, &in, code, last)) {
 			code = give_back(r, job, &in, first.code, &first, end, err);
 			break;

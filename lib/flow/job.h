@@ -12,6 +12,7 @@ struct lb_job_order {
 	enum lb_job kind;
 	bool may_give_up;		 /* main is untouched so far */
 	struct lb_recovery *owner;
+	bool unsure;			 /* newer records may be lost: what they say proves nothing */
 	bool network_down;		 /* and said so */
 	bool any_bundle;		 /* not only the one with the expected digest */
 	uint8_t expected[LB_SHA256_BYTES];
@@ -34,6 +35,14 @@ void lb_job_persist(struct lb_recovery *r);
 
 void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count);
 
+/**
+ * lb_job_return() - lb_handover_return(), good enough once the flag says main
+ *
+ * A record that could not be written is reported here: it is no reason to stay in recovery.
+ */
+int lb_job_return(struct lb_recovery *r, const struct lb_result *result,
+		  struct lb_error *err) LB_MUST_CHECK;
+
 /* Before the flag says main: lb_copies_mend() */
 void lb_job_mend_copies(struct lb_recovery *r);
 
@@ -50,7 +59,8 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
  *
  * While main is untouched a refusal or the time limit ends it; afterwards only
  * success does, or -LB_E_FIT: everything is as it was signed, and yet the
- * bootloader would not take it.
+ * bootloader would not take it. An error too when the state record can no longer be
+ * read: its device is gone, and what is in the slots could not be put on record.
  */
 int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
 	       struct lb_error *err) LB_MUST_CHECK;

@@ -54,11 +54,11 @@ static int main_is_whole(struct lb_recovery *r, struct lb_error *err)
 }
 
 /* A log without one may have been made anew by a run that was cut short right afterwards. */
-static bool state_on_record(struct lb_recovery *r)
+static bool state_on_record(struct lb_recovery *r, const struct lb_job_order *job)
 {
 	struct lb_state s;
 
-	return !r->state_lost && !lb_state_load(r->dev.log, &s, NULL);
+	return !r->state_lost && !job->unsure && !lb_state_load(r->dev.log, &s, NULL);
 }
 
 /* Main may be whole: look, and return the flag; otherwise rescue. */
@@ -75,14 +75,14 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 		lb_job_mend_copies(r);
 		*end = LB_END_BOOT_MAIN;
 		lb_job_persist(r);
-		return lb_handover_return(&r->dev, NULL, err);
+		return lb_job_return(r, NULL, err);
 	}
 	/* handed back before a cut took the flag: main was never touched */
-	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && state_on_record(r)) {
+	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && state_on_record(r, job)) {
 		lb_job_mend_copies(r);
 		lb_say(r->report, LB_LEVEL_INFO, "returned", "nothing is requested");
 		*end = LB_END_RETURNED;
-		return lb_handover_return(&r->dev, NULL, err);
+		return lb_job_return(r, NULL, err);
 	}
 	lb_say(r->report, LB_LEVEL_WARN, "main-unknown", "main is not known to be whole: %s",
 	       whole ? why.text : "an image differs from its manifest");
@@ -95,8 +95,9 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			   enum lb_recovery_end *end, struct lb_error *err)
 {
 	struct lb_patience how = lb_job_patience(r, job, 1);
-	bool main_is_good = s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
-			    s->name == LB_STATE_REQUESTED;
+	bool main_is_good = !job->unsure &&
+			    (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
+			     s->name == LB_STATE_REQUESTED);
 	char url[LB_URL_MAX + 1];
 
 	lb_job_network_up(r, job);
@@ -111,7 +112,7 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			       r->limits.idle_ms / 1000);
 			lb_job_mend_copies(r);
 			*end = LB_END_RETURNED;
-			return lb_handover_return(&r->dev, NULL, err);
+			return lb_job_return(r, NULL, err);
 		}
 		if (!lb_patience_sleep(&how, 1000)) {
 			*end = LB_END_STOPPED;
@@ -192,6 +193,24 @@ static void raise_clock(struct lb_recovery *r, int64_t request_s)
 		r->time_floor_s = request_s;
 }
 
+/*
+ * A newer record may have said that main was being written: nothing that takes the old
+ * one's word for main's being whole. Look at main, or fetch it.
+ */
+static enum lb_job job_when_unsure(enum lb_job kind, enum lb_reason reason)
+{
+	bool failed = reason == LB_REASON_BOOT_LIMIT || reason == LB_REASON_MAIN_INVALID;
+
+	switch (kind) {
+	case LB_JOB_INSTALL:
+		return failed ? LB_JOB_RESCUE : LB_JOB_HEAL;
+	case LB_JOB_HANDOVER:
+		return LB_JOB_RESCUE;
+	default:
+		return kind;
+	}
+}
+
 static int load_job(struct lb_recovery *r, struct lb_state *s, struct lb_job_order *job,
 		    struct lb_error *err)
 {
@@ -221,7 +240,10 @@ static int load_job(struct lb_recovery *r, struct lb_state *s, struct lb_job_ord
 	if (job->request.recovery_only && reason != LB_REASON_BOOT_LIMIT &&
 	    reason != LB_REASON_MAIN_INVALID)
 		reason = LB_REASON_MANUAL;
+	job->unsure = r->dev.log->damaged;
 	job->kind = lb_machine_job(s->name, reason, have_request);
+	if (job->unsure)
+		job->kind = job_when_unsure(job->kind, reason);
 	job->owner = r;
 	job->started_ms = lb_clock_ms(r->clock);
 	return 0;
@@ -243,7 +265,9 @@ int lb_recovery_run(struct lb_recovery *r, enum lb_recovery_end *ret_end, struct
 		goto out;
 	lb_say(r->report, LB_LEVEL_INFO, "start", "reason %s, state %s%s: %s",
 	       lb_reason_text(r->reason), lb_state_text(s.name),
-	       r->state_lost ? " (the state region was empty and was made anew)" : "",
+	       r->state_lost ? " (the state region was empty and was made anew)"
+	       : job->unsure ? " (a block of the state region cannot be read: newer records may be lost)"
+			     : "",
 	       lb_job_text(job->kind));
 	code = do_job(r, &s, job, ret_end, err);
 out:

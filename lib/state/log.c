@@ -120,6 +120,7 @@ void lb_log_adopt(struct lb_log *log, const struct lb_log_record *rec, uint64_t 
 static int scan_live(struct lb_log *log)
 {
 	uint64_t offset = LB_LOG_ALIGN, size = lb_log_half_bytes(log->blk);
+	bool hole = false; /* the next record's place could not be read */
 
 	log->end = LB_LOG_ALIGN;
 	log->next_sequence = 1;
@@ -129,17 +130,20 @@ static int scan_live(struct lb_log *log)
 
 		if (err && err != -LB_E_NOT_FOUND && err != -LB_E_IO)
 			return err;
-		log->damaged |= err == -LB_E_IO;
+		hole |= err == -LB_E_IO && offset == log->end;
 		if (err || rec.generation != log->generation ||
 		    rec.sequence < log->next_sequence) {
 			offset += LB_LOG_ALIGN;
 			continue;
 		}
+		log->damaged |= hole && rec.sequence != log->next_sequence;
+		hole = false;
 		lb_log_adopt(log, &rec, lb_log_half_start(log, log->half) + offset);
 		log->next_sequence = rec.sequence + 1;
 		offset += lb_log_record_span(rec.length);
 		log->end = offset;
 	}
+	log->damaged |= hole;
 	return 0;
 }
 

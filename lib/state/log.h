@@ -44,7 +44,7 @@ struct lb_log {
 	uint32_t generation;
 	uint32_t highest_generation; /* ever seen on the medium or tried: never used again */
 	bool unsure;	    /* a take-over failed: the other half may have a valid header */
-	bool damaged;	    /* a block of the live half could not be read when it was opened */
+	bool damaged;	    /* what could not be read may have been the newest record of a type */
 	uint64_t next_sequence;
 	uint64_t end;	    /* where the next record goes, offset in the half */
 	struct lb_log_entry {
@@ -64,14 +64,18 @@ struct lb_log {
  * Only reads: at most the whole region once. Constant memory. A half whose header
  * cannot be read counts as not valid. Should it be readable later, and newer, it counts
  * then: what was put in between is forgotten. A block that cannot be read holds no
- * record, and log->damaged is set: if it held one, the one before it counts.
+ * record. If it lies where a record may have been (behind one, and the next one is not
+ * the very next) log->damaged is set: the records that count may be older than the truth.
  *
  * Return: 0; -LB_E_STATE when neither half holds a valid header (use
  * lb_log_format()); -LB_E_INVALID (region too small); -LB_E_IO.
  */
 int lb_log_open(struct lb_log *log, struct lb_blk *blk, struct lb_error *err) LB_MUST_CHECK;
 
-/* Makes an empty log; a cut leaves the old log or the empty one. 0, -LB_E_INVALID or -LB_E_IO. */
+/*
+ * Makes an empty log; a cut leaves the old log or the empty one. Where there was none, one half that
+ * can be written is enough. 0, -LB_E_INVALID or -LB_E_IO.
+ */
 int lb_log_format(struct lb_log *log, struct lb_blk *blk, struct lb_error *err) LB_MUST_CHECK;
 
 /**
@@ -104,7 +108,7 @@ int lb_log_put(struct lb_log *log, uint16_t type, const void *data, size_t len,
 /**
  * lb_log_compact() - leave nothing but the live records on the medium
  *
- * Moves them to the other half if the present one holds anything else, then
+ * Moves them to the other half if the present one holds anything else or is damaged, then
  * overwrites with zeros what is not live: deleted tokens are gone as far as the
  * medium overwrites in place. A cut leaves the same records, and perhaps some
  * remains of deleted ones. Blocks for reading and writing at most the region.

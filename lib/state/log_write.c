@@ -12,6 +12,9 @@
 #include "base/bytes.h"
 #include "state/log_internal.h"
 
+/* So much newer is a log beside a half that cannot be read: what that holds never counts again. */
+#define WORN_GENERATIONS 0x10000u
+
 static int write_header(struct lb_log *log, uint32_t half, uint32_t generation)
 {
 	uint8_t block[LB_LOG_ALIGN] = { 0 };
@@ -181,6 +184,7 @@ static int take_over(struct lb_log *log, uint16_t type, const void *data, size_t
 	next.highest_generation = next.generation;
 	next.end = LB_LOG_ALIGN;
 	next.live_count = 0;
+	next.damaged = false;
 
 	err = fill_half(log, &next, type, data, len);
 	if (!err)
@@ -287,7 +291,7 @@ int lb_log_compact(struct lb_log *log, struct lb_error *err)
 	uint64_t size = lb_log_half_bytes(log->blk), live, other;
 	int worn = 0, ret = settle(log);
 
-	if (!ret && log->end != LB_LOG_ALIGN + live_span(log, 0))
+	if (!ret && (log->damaged || log->end != LB_LOG_ALIGN + live_span(log, 0)))
 		ret = take_over(log, 0, NULL, 0);
 	live = lb_log_half_start(log, log->half);
 	other = lb_log_half_start(log, !log->half);
@@ -302,9 +306,21 @@ int lb_log_compact(struct lb_log *log, struct lb_error *err)
 	return ret ? lb_log_io_error(log, "wiping", live, ret, err) : 0;
 }
 
+/* No log is there, and a half that cannot be written: the other one is enough. */
+static int format_beside_worn(struct lb_log *log)
+{
+	if (log->highest_generation > LB_LOG_GENERATION_MAX - WORN_GENERATIONS)
+		return -LB_E_IO;
+	log->half = !log->half;
+	log->highest_generation += WORN_GENERATIONS;
+	log->generation = log->highest_generation;
+	return write_header(log, log->half, log->generation);
+}
+
 int lb_log_format(struct lb_log *log, struct lb_blk *blk, struct lb_error *err)
 {
 	int worn = 0, ret = lb_log_survey(log, blk, err);
+	bool first = !ret && !log->generation;
 
 	if (ret)
 		return ret;
@@ -324,5 +340,7 @@ int lb_log_format(struct lb_log *log, struct lb_blk *blk, struct lb_error *err)
 	log->next_sequence = 1;
 	if (!ret)
 		ret = write_header(log, log->half, log->generation);
+	if (ret == -LB_E_IO && first)
+		ret = format_beside_worn(log);
 	return ret ? lb_log_io_error(log, "formatting", 0, ret, err) : 0;
 }

@@ -80,6 +80,12 @@ def log_records(raw):
     return {kind: payload for kind, (_, payload) in found.items() if payload}
 
 
+def record_encode(kind, payload, sequence, generation=1):
+    """One record as its first bytes; zeros fill its last block."""
+    rec = b"LBRC" + struct.pack("<HHIIQI", kind, 1, len(payload), generation, sequence, 0)
+    return rec + struct.pack("<I", zlib.crc32(payload, zlib.crc32(rec))) + payload
+
+
 def log_encode(records, size=STATE_BYTES):
     """A fresh region that holds {type: payload}."""
     half = size // 2 // 4096 * 4096
@@ -87,8 +93,7 @@ def log_encode(records, size=STATE_BYTES):
     raw = bytearray((head + struct.pack("<I", zlib.crc32(head))).ljust(size, b"\0"))
     at = 4096
     for sequence, (kind, payload) in enumerate(records.items(), 1):
-        rec = b"LBRC" + struct.pack("<HHIIQI", kind, 1, len(payload), 1, sequence, 0)
-        rec += struct.pack("<I", zlib.crc32(payload, zlib.crc32(rec))) + payload
+        rec = record_encode(kind, payload, sequence)
         raw[at:at + len(rec)] = rec
         at += (len(rec) + 4095) // 4096 * 4096
     return bytes(raw)

@@ -3,12 +3,15 @@
 
 import pathlib
 import subprocess
+import time
 
 import pytest
 
 import bundles
-from device import ENV_BYTES, MIB, STATE_BYTES, release_record
+from device import ENV_BYTES, MIB, STATE, STATE_BYTES, record_encode, release_record
 from test_install import check_installed
+
+BLOCK = 4096
 
 
 @pytest.fixture(scope="session")
@@ -104,3 +107,68 @@ def test_healing_shows_that_it_works(device, written, images):
     assert ("boot", len(images[1]["boot"])) in read
     assert [n for image, n in read if image == "root"] == \
         [4 * MIB, 8 * MIB, len(images[1]["root"])]
+
+
+def hide_newest_record(device, wear, older):
+    """Main is being written; that record cannot be read, and the one before it says @older."""
+    device.put_records(REQUEST={"urls": ["/nowhere.lbu"], "release": 2},
+                       STATE={"state": older, "release": 2})
+    newest = record_encode(STATE, b'{"state":"updating","release":2}', 3)
+    device.write("state", newest, 3 * BLOCK)
+    assert device.state() == "updating"
+    wear([device.regions["state"][0] + 3 * BLOCK])
+
+
+@pytest.mark.parametrize("older", ["confirmed", "requested", "trial"])
+def test_record_before_one_that_cannot_be_read_is_not_believed(make_device, wear, older):
+    """Whichever it is, main may be half written: it is not given back when no server answers."""
+    device = make_device(give_up_s=1)
+    hide_newest_record(device, wear, older)
+    device.put_env(lifeboat_boot="recovery")
+    run = device.start()
+    run.wait_for_code("rescue")
+    run.kill()
+    assert device.power_on() != "main" and device.state() == "rescue"
+
+
+def test_person_gets_no_main_back_that_may_be_half_written(make_device, wear):
+    device = make_device(give_up_s=1, idle_s=1)
+    hide_newest_record(device, wear, "confirmed")
+    device.put_env(lifeboat_boot="manual")
+    run = device.start()
+    run.wait_for_code("waiting")
+    time.sleep(4)
+    assert run.process.poll() is None, run.text()
+    run.kill()
+    assert device.power_on() == "manual"
+
+
+def test_whole_main_is_given_back_when_the_newest_record_cannot_be_read(device, written, images,
+                                                                        wear):
+    """And the region is mended: the next start finds nothing unusual."""
+    for name, data in images[1].items():
+        device.write(name, data)
+    confirmed = release_record(bundles.split(written[1]), 1, ["/nowhere"])
+    device.put_records(CONFIRMED=confirmed, STATE={"state": "requested", "release": 2})
+    place = BLOCK * (2 + (32 + len(confirmed) + BLOCK - 1) // BLOCK)
+    device.write("state", record_encode(STATE, b'{"state":"updating","release":2}', 3), place)
+    device.put_env(lifeboat_boot="recovery")
+    wear([device.regions["state"][0] + place])
+    status, run = device.run()
+    assert status == 0 and "healed" in run.codes(), run.text()
+    assert "newer records may be lost" in run.text()
+    assert device.state() == "confirmed" and device.power_on() == "main"
+    device.put_env(lifeboat_boot="recovery")
+    assert "newer records may be lost" not in device.run()[1].text()    # worn as before
+
+
+def test_state_region_that_cannot_be_written_keeps_no_good_main_down(make_device, wear):
+    device = make_device(give_up_s=1)
+    device.put_records(STATE={"state": "requested", "release": 2},
+                       REQUEST={"urls": ["/nowhere.lbu"], "release": 2})
+    device.put_env(lifeboat_boot="recovery")
+    before, start = device.main_digest(), device.regions["state"][0]
+    wear(stuck=(start, start + STATE_BYTES))
+    status, run = device.run()
+    assert status == 3 and "io-error" in run.codes(), run.text()
+    assert device.power_on() == "main" and device.main_digest() == before

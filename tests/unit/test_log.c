@@ -483,7 +483,7 @@ static void an_unreadable_block_hides_no_other_record(void **state)
 	ram.bad_at = 20 * BLOCK; /* unused so far */
 	ram.bad_len = 1;
 	reopen();
-	assert_true(log_.damaged);
+	assert_false(log_.damaged);
 	expect(1, "one");
 	expect(3, "three");
 	put(1, "again");
@@ -498,6 +498,58 @@ static void an_unreadable_block_hides_no_other_record(void **state)
 	ram.bad_at = HALF + 20 * BLOCK; /* the half that is not in force */
 	reopen();
 	assert_false(log_.damaged);
+}
+
+static void an_unreadable_block_behind_the_last_record_may_have_been_a_newer_one(void **state)
+{
+	(void)state;
+	put(1, "one");
+	put(2, "two");
+	put(1, "newer");
+	ram.bad_at = 3 * BLOCK;
+	ram.bad_len = 1;
+	reopen();
+	assert_true(log_.damaged);
+	expect(1, "one");
+	assert_int_equal(lb_log_compact(&log_, NULL), 0);
+	assert_false(log_.damaged);
+	ram.bad_at = 3 * BLOCK; /* as worn as before */
+	ram.bad_len = 1;
+	reopen();
+	assert_false(log_.damaged);
+	expect(1, "one");
+	expect(2, "two");
+}
+
+static void a_gap_that_no_record_is_missing_in_is_no_damage(void **state)
+{
+	(void)state;
+	put(1, "one");
+	put(2, "torn");
+	memset(ram.bytes + 2 * BLOCK, 0x5a, BLOCK);
+	reopen();
+	ram.fail_write = 1; /* continues behind what may be torn */
+	assert_int_equal(lb_log_put(&log_, 2, "x", 1, NULL), -LB_E_IO);
+	put(2, "two");
+	reopen();
+	assert_false(log_.damaged);
+	expect(1, "one");
+	expect(2, "two");
+}
+
+static void a_log_is_made_anew_in_the_half_that_can_be_written(void **state)
+{
+	(void)state;
+	for (uint32_t half = 0; half < 2; half++) {
+		memset(ram.bytes, 0, REGION);
+		ram.stuck_at = ram.bad_at = half * HALF;
+		ram.stuck_len = ram.bad_len = HALF;
+		assert_int_equal(lb_log_open(&log_, &ram.blk, NULL), -LB_E_STATE);
+		assert_int_equal(lb_log_format(&log_, &ram.blk, NULL), 0);
+		put(1, "kept");
+		reopen();
+		expect(1, "kept");
+	}
 }
 
 static void wiping_passes_over_what_cannot_be_wiped(void **state)
@@ -580,6 +632,9 @@ int main(void)
 		CASE(hostile_numbers_end_in_errors_not_in_loops),
 		CASE(an_unreadable_region_is_an_error),
 		CASE(an_unreadable_block_hides_no_other_record),
+		CASE(an_unreadable_block_behind_the_last_record_may_have_been_a_newer_one),
+		CASE(a_gap_that_no_record_is_missing_in_is_no_damage),
+		CASE(a_log_is_made_anew_in_the_half_that_can_be_written),
 		CASE(wiping_passes_over_what_cannot_be_wiped),
 		CASE(what_cannot_be_read_is_wiped_too),
 		CASE(a_header_that_cannot_be_written_stops_no_record),
