@@ -159,13 +159,15 @@ class Board:
     """The machine with one card. Use it as a context manager: power goes off at the end."""
 
     def __init__(self, work, card, bootloader=None, sticks=(), forward=None, qemu_args=(),
-                 network=True, on_text=None):
+                 network=True, on_text=None, environment=None):
         """@forward: {host port: guest port}; @sticks: image files of USB sticks;
-        @on_text: called in another thread with each piece of what the console says."""
+        @on_text: called in another thread with each piece of what the console says;
+        @environment: more variables for QEMU's process."""
         self.work = Path(work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.card = card
         self._on_text = on_text
+        self._environment = os.environ | (environment or {})
         self.log_path = self.work / "serial.log"
         self._log = open(self.log_path, "w", buffering=1, encoding="utf-8")
         self._log_start = time.monotonic()
@@ -201,7 +203,8 @@ class Board:
         self._cursor = len(self.output)     # what an earlier power-on said is over
         self.power_on_time = time.monotonic()
         self._qemu = subprocess.Popen(self._command, cwd=self.work, stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      env=self._environment)
         self._alive = True
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
@@ -218,6 +221,10 @@ class Board:
 
     def is_on(self):
         return self._qemu is not None
+
+    def has_ended(self):
+        """It was on and went off by itself; everything it said has been read."""
+        return self._qemu is not None and not self._alive
 
     def power_cycle(self):
         self.cut_power()
