@@ -33,7 +33,20 @@ static int confirm(struct agent *a, struct agent_device *d, cJSON *answer, struc
 	return AGENT_OK;
 }
 
-int agent_cmd_confirm(struct agent *a, cJSON *answer, struct lb_error *err)
+static int visit(struct agent *a, struct agent_device *d, cJSON *answer, struct lb_error *err)
+{
+	int rc = lb_handover_reboot_recovery(&d->handover, err);
+
+	if (!rc)
+		answer_text(answer, "the next boot starts recovery, which waits for a person");
+	return rc;
+}
+
+/* One step on the device's records, while nobody else changes them. */
+static int change(struct agent *a,
+		  int (*step)(struct agent *a, struct agent_device *d, cJSON *answer,
+			      struct lb_error *err),
+		  bool then_reboot, cJSON *answer, struct lb_error *err)
 {
 	struct agent_device d;
 	int lock = agent_lock(a, AGENT_LOCK_CHANGE, AGENT_LOCK_WAIT_MS, err);
@@ -43,30 +56,21 @@ int agent_cmd_confirm(struct agent *a, cJSON *answer, struct lb_error *err)
 		return lock;
 	rc = agent_device_open(a, true, &d, err);
 	if (!rc) {
-		rc = confirm(a, &d, answer, err);
+		rc = step(a, &d, answer, err);
 		agent_device_close(&d);
 	}
+	if (!rc && then_reboot)
+		rc = agent_reboot(a, err);
 	close(lock);
 	return rc;
 }
 
+int agent_cmd_confirm(struct agent *a, cJSON *answer, struct lb_error *err)
+{
+	return change(a, confirm, false, answer, err);
+}
+
 int agent_cmd_reboot_recovery(struct agent *a, cJSON *answer, struct lb_error *err)
 {
-	struct agent_device d;
-	int lock = agent_lock(a, AGENT_LOCK_CHANGE, AGENT_LOCK_WAIT_MS, err);
-	int rc;
-
-	if (lock < 0)
-		return lock;
-	rc = agent_device_open(a, true, &d, err);
-	if (!rc) {
-		rc = lb_handover_reboot_recovery(&d.handover, err);
-		agent_device_close(&d);
-	}
-	if (!rc) {
-		answer_text(answer, "the next boot starts recovery, which waits for a person");
-		rc = agent_reboot(a, err);
-	}
-	close(lock);
-	return rc;
+	return change(a, visit, true, answer, err);
 }
