@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "bundle/hardware.h"
 
 /* What "critical" may list. */
 static const char *const known_fields[] = { "format",  "product",  "sequence",
@@ -70,30 +71,6 @@ static int parse_head(const cJSON *root, struct lb_channel *ch, struct lb_error 
 	return rc;
 }
 
-static int parse_hardware(const cJSON *obj, struct lb_channel_release *r, struct lb_error *err)
-{
-	const cJSON *list, *item;
-	int rc = lb_json_need(lb_json_array(obj, "hardware", &list, err), "hardware", err);
-
-	if (rc)
-		return rc;
-	cJSON_ArrayForEach(item, list) {
-		char *name;
-
-		if (r->hardware_count == LB_CHANNEL_HARDWARE_MAX)
-			return lb_error_set(err, LB_E_TOO_BIG, "\"hardware\" has more than %d names",
-					    LB_CHANNEL_HARDWARE_MAX);
-		name = r->hardware[r->hardware_count];
-		rc = lb_json_str_of(item, "hardware", name, LB_COMPATIBLE_MAX + 1, err);
-		if (rc)
-			return rc;
-		if (!lb_compatible_valid(name))
-			return lb_error_set(err, LB_E_FORMAT, "\"hardware\" has an invalid name");
-		r->hardware_count++;
-	}
-	return 0;
-}
-
 static int parse_release(const cJSON *obj, struct lb_channel_release *r, struct lb_error *err)
 {
 	uint64_t created;
@@ -102,7 +79,8 @@ static int parse_release(const cJSON *obj, struct lb_channel_release *r, struct 
 	if (!rc)
 		rc = need_str(obj, "version", r->version, sizeof(r->version), err);
 	if (!rc)
-		rc = parse_hardware(obj, r, err);
+		rc = lb_hardware_parse(obj, r->hardware, LB_CHANNEL_HARDWARE_MAX,
+				       &r->hardware_count, err);
 	if (!rc)
 		rc = need_u64(obj, "min_release", &r->min_release, err);
 	if (!rc)

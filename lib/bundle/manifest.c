@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "bundle/hardware.h"
 #include "bundle/index.h"
 #include "bundle/tar.h"
 
@@ -161,28 +162,11 @@ static int parse_format(const cJSON *root, struct lb_manifest *m, struct lb_erro
 
 static int parse_hardware(const cJSON *root, struct lb_manifest *m, struct lb_error *err)
 {
-	const cJSON *list, *item;
-	int rc = lb_json_need(lb_json_array(root, "hardware", &list, err), "hardware", err);
+	int rc = lb_hardware_parse(root, m->hardware, LB_HARDWARE_MAX, &m->hardware_count, err);
 
-	if (rc)
-		return rc;
-	cJSON_ArrayForEach(item, list) {
-		char *name;
-
-		if (m->hardware_count == LB_HARDWARE_MAX)
-			return lb_error_set(err, LB_E_TOO_BIG, "\"hardware\" has more than %d names",
-					    LB_HARDWARE_MAX);
-		name = m->hardware[m->hardware_count];
-		rc = lb_json_str_of(item, "hardware", name, LB_COMPATIBLE_MAX + 1, err);
-		if (rc)
-			return rc;
-		if (!lb_compatible_valid(name))
-			return lb_error_set(err, LB_E_FORMAT, "\"hardware\" has an invalid name");
-		m->hardware_count++;
-	}
-	if (!m->hardware_count)
+	if (!rc && !m->hardware_count)
 		return lb_error_set(err, LB_E_FORMAT, "\"hardware\" names nothing");
-	return 0;
+	return rc;
 }
 
 /* @wanted is the only name that the member may have. */
