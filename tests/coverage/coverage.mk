@@ -15,17 +15,19 @@ $(foreach t,$(COVERAGE_UNIT),$(call program,$(t),tests/unit/$(t).c,cov,-lcmocka)
 $(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov)
 
 $(call program,httpcat,tests/net/httpcat.c,cov)
+$(call program,netup,tests/net/netup.c,cov)
 $(call program,lifeboat-recovery,$(sort $(wildcard recovery/*.c)),cov)
 $(call program,lifeboat-agent,$(sort $(wildcard main-agent/*.c)),cov)
 $(call program,lifeboat,$(TOOLS_SRC),cov)
 
-## coverage      lines of lib/ that unit tests, powercut and the fuzzers' corpora reach
+## coverage      lines of lib/ that unit tests, powercut, order-trace, corpora and net-test reach
 .PHONY: coverage
-coverage: $(COVERAGE_UNIT:%=$(B)/cov/bin/%) $(B)/cov/bin/powercut \
-	  $(patsubst tests/fuzz/%.c,$(B)/cov/bin/%,$(wildcard tests/fuzz/fuzz_*.c)) $(B)/cov/bin/flip
+coverage: $(COVERAGE_UNIT:%=$(B)/cov/bin/%) \
+	  $(foreach p,powercut order-trace flip httpcat netup,$(B)/cov/bin/$(p)) \
+	  $(patsubst tests/fuzz/%.c,$(B)/cov/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 	$(Q)$(PYTHON) tests/coverage/coverage.py $(B) all $(COVERAGE_UNIT)
 
-## coverage-all  the same and by the programs' tests: network, recovery, agent, host tool
+## coverage-all  the same and by the other programs' tests: recovery, agent, host tool
 .PHONY: coverage-all
-coverage-all: $(foreach p,httpcat lifeboat-recovery lifeboat-agent lifeboat,$(B)/cov/bin/$(p)) coverage
+coverage-all: $(foreach p,lifeboat-recovery lifeboat-agent lifeboat,$(B)/cov/bin/$(p)) coverage
 	$(Q)$(PYTHON) tests/coverage/coverage.py $(B) programs

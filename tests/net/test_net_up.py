@@ -112,8 +112,8 @@ def net_up(tmp_path):
 
     yield make
     for up in made:
-        up.process.kill()
-        up.process.wait()
+        up.process.stdin.close()  # netup ends, and everything in its namespaces with it
+        up.process.wait(60)
 
 
 def test_interface_that_appears_late_gets_one_udhcpc(net_up):
