@@ -52,7 +52,8 @@ void lb_http_exit(void);
  * ones. The token header is sent to scheme, host and port of @url only.
  * Memory: one receive buffer of 64 KiB beside those of libcurl (16 KiB) and of the
  * TLS connection (16 KiB in, 4 KiB out); none depends on the file's size. Names are
- * resolved by the C library, which may block longer than connect_ms.
+ * resolved anew for each connection, by the C library, which may block longer than
+ * connect_ms (musl: 5 s when no name server answers).
  */
 int lb_http_source_open(const char *url, const struct lb_http_options *opt,
 			struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;

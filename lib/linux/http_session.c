@@ -451,6 +451,8 @@ static int set_options(struct lb_http_session *s, const struct lb_http_options *
 	failed |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	failed |= curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	failed |= curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_ms);
+	/* a server that was lost may be at another address now */
+	failed |= curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	failed |= curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	failed |= curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	failed |= curl_easy_setopt(e, CURLOPT_ERRORBUFFER, s->curl_error);

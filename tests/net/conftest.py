@@ -51,8 +51,8 @@ def line(lab):
     """Makes lines that break; closes them again."""
     lines = []
 
-    def make(*faults, on_fault=lambda: None):
-        lines.append(netlab.BadLine(lab.ports["plain"], faults, on_fault))
+    def make(*faults, on_fault=lambda: None, address=("127.0.0.1", 0)):
+        lines.append(netlab.BadLine(lab.ports["plain"], faults, on_fault, address))
         return lines[-1]
 
     yield make

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small internet on loopback: a CA, a real nginx, and a line that breaks."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -135,10 +136,10 @@ class BadLine:
     """A TCP proxy. Connection n passes on faults[n] = (bytes, what) of the answer:
     "cut" closes then, "stall" goes silent; later connections are left alone."""
 
-    def __init__(self, target_port, faults, on_fault=lambda: None):
+    def __init__(self, target_port, faults, on_fault=lambda: None, address=("127.0.0.1", 0)):
         self.target, self.faults, self.on_fault = target_port, list(faults), on_fault
         self.connections = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(address)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -189,6 +190,8 @@ class BadLine:
         server.close()
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)    # who waits in accept() wakes up
         self.listener.close()
 
 
@@ -228,10 +231,10 @@ class Canned:
         self.listener.close()
 
 
-def httpcat(variant, *args):
-    """Runs tests/net/httpcat.c; its JSON lines."""
+def httpcat(variant, *args, inside=()):
+    """Runs tests/net/httpcat.c; its JSON lines. @inside: words that run a command elsewhere."""
     build = os.environ.get("LB_BUILD", "build")
-    run = subprocess.run([f"{build}/{variant}/bin/httpcat", *map(str, args)], timeout=120,
+    run = subprocess.run([*inside, f"{build}/{variant}/bin/httpcat", *map(str, args)], timeout=120,
                          stdout=subprocess.PIPE, check=False)
     assert run.returncode == 0, f"httpcat failed: {run.returncode}"
     return [json.loads(line) for line in run.stdout.splitlines()]

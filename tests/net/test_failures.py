@@ -98,6 +98,25 @@ def test_cut_connection_resumes_where_it_was(lab, line):
     assert got["fetched"] <= len(lab.bundle) + 3 * 65536
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a namespace")
+def test_server_that_moved_is_found_by_its_name(lab, line, tmp_path):
+    """The first connection after the move goes to the new address, not to a remembered one."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 moving.test\n")
+
+    def move():
+        hosts.write_text("127.0.0.2 moving.test\n")
+        old.close()
+
+    old = line((300_000, "cut"), on_fault=move)
+    new = line(address=("127.0.0.2", old.port))
+    got = httpcat("asan", "-n", "1", f"http://moving.test:{old.port}/bundle.lbu", "0:end",
+                  inside=["unshare", "--mount", "sh", "-ec",
+                          'mount --bind "$0" /etc/hosts; exec "$@"', hosts])[0]
+    assert got["code"] == "ok" and got["sha256"] == digest(lab.bundle)
+    assert (old.connections, new.connections) == (1, 1)
+
+
 def test_cut_without_retry_is_told(lab, line):
     got = httpcat("asan", line((700000, "cut")).url(), "0:end")[0]
     assert got["code"] == "source-interrupted" and 600000 < got["got"] <= 700000
