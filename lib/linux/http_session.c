@@ -146,6 +146,21 @@ static int wait_until(struct lb_http_session *s, bool (*ready)(const struct lb_h
 	}
 }
 
+/*
+ * A request on a connection that was kept and turns out dead is tried once more by curl,
+ * which keeps the first failure's text: it does not belong to one of the second's.
+ */
+static const char *curl_words(const struct lb_http_session *s)
+{
+	const char *text = s->curl_error;
+
+	if (s->result == CURLE_COULDNT_RESOLVE_HOST && !strstr(text, "resolve"))
+		return "Could not resolve host";
+	if (s->result == CURLE_COULDNT_CONNECT && !strstr(text, "connect to"))
+		return "Could not connect to server";
+	return text[0] ? text : curl_easy_strerror(s->result);
+}
+
 /* Why a transfer ended before its body did. */
 static int transfer_error(struct lb_http_session *s, struct lb_error *err)
 {
@@ -168,8 +183,7 @@ static int transfer_error(struct lb_http_session *s, struct lb_error *err)
 	default:
 		break;
 	}
-	return lb_error_set(err, code, "%s: %s (curl %d)", s->place,
-			    s->curl_error[0] ? s->curl_error : curl_easy_strerror(s->result),
+	return lb_error_set(err, code, "%s: %s (curl %d)", s->place, curl_words(s),
 			    (int)s->result);
 }
 

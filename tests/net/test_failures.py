@@ -3,7 +3,9 @@
 
 import contextlib
 import os
+import socket
 import socketserver
+import struct
 import threading
 import time
 
@@ -98,6 +100,11 @@ def test_cut_connection_resumes_where_it_was(lab, line):
     assert got["fetched"] <= len(lab.bundle) + 3 * 65536
 
 
+def with_hosts(file):
+    """What runs a command that sees @file as /etc/hosts."""
+    return ["unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /etc/hosts; exec "$@"', file]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a namespace")
 def test_server_that_moved_is_found_by_its_name(lab, line, tmp_path):
     """The first connection after the move goes to the new address, not to a remembered one."""
@@ -111,10 +118,36 @@ def test_server_that_moved_is_found_by_its_name(lab, line, tmp_path):
     old = line((300_000, "cut"), on_fault=move)
     new = line(address=("127.0.0.2", old.port))
     got = httpcat("asan", "-n", "1", f"http://moving.test:{old.port}/bundle.lbu", "0:end",
-                  inside=["unshare", "--mount", "sh", "-ec",
-                          'mount --bind "$0" /etc/hosts; exec "$@"', hosts])[0]
+                  inside=with_hosts(hosts))[0]
     assert got["code"] == "ok" and got["sha256"] == digest(lab.bundle)
     assert (old.connections, new.connections) == (1, 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a namespace")
+def test_sentence_is_about_the_last_try(tmp_path):
+    """A kept connection is lost, and then the name cannot be resolved: that is what counts."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 going.test\n")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer_once():
+        client, _ = listener.accept()
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/100\r\n"
+                       b"Content-Length: 10\r\n\r\n0123456789")
+        client.recv(65536)
+        hosts.write_text("")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+
+    server = threading.Thread(target=answer_once, daemon=True)
+    server.start()
+    got = httpcat("asan", f"http://going.test:{listener.getsockname()[1]}/x", "0:10", "50:10",
+                  inside=with_hosts(hosts))
+    server.join(10)
+    listener.close()
+    assert [line["code"] for line in got] == ["ok", "source-interrupted"]
+    assert "resolve" in got[1]["text"]
 
 
 def test_cut_without_retry_is_told(lab, line):
