@@ -159,10 +159,11 @@ class Board:
     """The machine with one card. Use it as a context manager: power goes off at the end."""
 
     def __init__(self, work, card, bootloader=None, sticks=(), forward=None, qemu_args=(),
-                 network=True, on_text=None, environment=None):
+                 network=True, on_text=None, environment=None, inside=()):
         """@forward: {host port: guest port}; @sticks: image files of USB sticks;
         @on_text: called in another thread with each piece of what the console says;
-        @environment: more variables for QEMU's process."""
+        @environment: more variables for QEMU's process;
+        @inside: words that run a command in a network of its own."""
         self.work = Path(work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.card = card
@@ -171,7 +172,7 @@ class Board:
         self.log_path = self.work / "serial.log"
         self._log = open(self.log_path, "w", buffering=1, encoding="utf-8")
         self._log_start = time.monotonic()
-        self._command = self._make_command(
+        self._command = list(inside) + self._make_command(
             bootloader or image_dir() / "u-boot.bin", sticks, forward or {}, qemu_args, network)
         self._qemu = None
         self._reader = None

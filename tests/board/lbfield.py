@@ -118,14 +118,15 @@ def provision(card, bundle, url):
 def stage(card, *urls, release=0, **request):
     """What the agent writes before it reboots, without any of its checks."""
     change_records(card, {
-        records.STATE: to_json({"state": "requested", "release": release}),
+        records.STATE: to_json({"state": "requested", "release": release}
+                               | {k: v for k, v in request.items() if k == "manifest"}),
         records.REQUEST: to_json({
             "recovery_only": False, "urls": list(urls), "release": release, "budget_bytes": 0,
             "time": 0, "deployment": "test", "header": ""} | request)})
     card.change_env(lifeboat_boot="recovery")
 
 
-def agent(board, command, timeout=30, may_fail=False):
+def agent(board, command, timeout=120, may_fail=False):
     """Runs lifeboat-agent COMMAND --json on the board's console; returns its object."""
     # the console is shared: one write of one line cannot be broken up by others
     text = board.run(f"lifeboat-agent {command} --quiet --json 2>/dev/null | tr -d '\\n\\t' "

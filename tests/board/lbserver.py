@@ -82,14 +82,14 @@ class Certificate:
 
     @classmethod
     def issue(cls, folder, ca, name="server", addresses=(GUEST_VIEW_OF_HOST, "127.0.0.1"),
-              dates=None):
+              hosts=(), dates=None):
         """@ca: path without suffix of .key and .crt; @dates: ("YYYYMMDDHHMMSSZ", same)."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         key, request, out = (folder / f"{name}.{s}" for s in ("key", "csr", "crt"))
         run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
         run("openssl", "req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", request)
-        names = ",".join(f"IP:{a}" for a in addresses)
+        names = ",".join([f"IP:{a}" for a in addresses] + [f"DNS:{h}" for h in hosts])
         start, end = dates or ("20200101000000Z", "20991231000000Z")
         # the one command that takes dates in the past
         for file, text in (("index.txt", ""), ("serial", os.urandom(8).hex() + "\n"), ("ca.cnf", f"""\

@@ -4,7 +4,7 @@
 
 UPD := $(B)/tests/board/update
 UPDATE_TEST_FILES := $(UPD)/release-1.lbu $(UPD)/release-2.lbu $(UPD)/release-2-sick.lbu \
-	$(UPD)/recovery-hasty.itb $(UPD)/recovery-rom.itb
+	$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb
 
 # $(call update_description,RELEASE,ROOT)
 define update_description
@@ -44,13 +44,16 @@ $(UPD)/root-2-sick.img: $(IMG)/root-2.img tests/board/wrong/health-fails
 $(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
 	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@
 
-# the same recovery with shorter times; and one whose slot root cannot be written
-HASTY_SLOTS_rom := root=/dev/vda
-$(UPD)/recovery-hasty.itb $(UPD)/recovery-rom.itb: $(UPD)/recovery-%.itb: tests/board/hasty.py \
+# the same recovery with shorter times; one that asks as often, but does not give up; and
+# one whose slot root cannot be written
+HASTY_brisk := give_up_s=600 stall_s=15
+HASTY_rom := root=/dev/vda
+$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb: \
+		$(UPD)/recovery-%.itb: tests/board/hasty.py \
 		tests/board/update.mk $(IMG)/recovery.itb
 	@mkdir -p $(@D)
 	$(Q)rm -rf $(UPD)/root-$* && cp -R $(IMG)/recovery-root $(UPD)/root-$*
-	$(Q)$(PYTHON) tests/board/hasty.py $(UPD)/root-$*/etc/lifeboat/recovery.json $(HASTY_SLOTS_$*)
+	$(Q)$(PYTHON) tests/board/hasty.py $(UPD)/root-$*/etc/lifeboat/recovery.json $(HASTY_$*)
 	$(Q)images/ramdisk.sh $(UPD)/ramdisk-$*.cpio.xz $(UPD)/root-$*
 	$(Q)$(FIT_ENV) images/fit.sh images/recovery.its $@ COMPATIBLE=$(BOARD_COMPATIBLE) \
 		$(B)/deps/linux/Image.lzma:kernel.lzma $(IMG)/board.dtb:board.dtb \
