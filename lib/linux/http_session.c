@@ -158,6 +158,8 @@ static const char *curl_words(const struct lb_http_session *s)
 		return "Could not resolve host";
 	if (s->result == CURLE_COULDNT_CONNECT && !strstr(text, "connect to"))
 		return "Could not connect to server";
+	if (s->result == CURLE_RECV_ERROR && strstr(text, "(-0x0000)"))
+		return "the connection was closed too early"; /* mbedTLS has no error for it */
 	return text[0] ? text : curl_easy_strerror(s->result);
 }
 

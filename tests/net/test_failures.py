@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from netlab import digest, free_port, httpcat
+from netlab import BadLine, digest, free_port, httpcat
 
 
 def first(url, *options):
@@ -160,6 +160,13 @@ def test_cut_on_a_server_without_ranges(lab, line):
     got = httpcat("asan", "-n", "1", proxy.url("/norange/bundle.lbu"), "100:end")[0]
     assert got["code"] == "ok" and got["sha256"] == digest(lab.bundle[100:])
     assert got["sequential"] and got["fetched"] >= len(lab.bundle) + 600000
+
+
+def test_tls_connection_that_ends_is_told_in_words(lab):
+    proxy = BadLine(lab.ports["both"], [(100_000, "cut")])
+    got = httpcat("asan", "-c", lab.ca, proxy.url().replace("http:", "https:"), "0:end")[0]
+    proxy.close()
+    assert got["code"] == "source-interrupted" and "closed too early" in got["text"]
 
 
 def test_stall_is_noticed_in_time(lab, line):
