@@ -173,7 +173,7 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	struct sim_source_manners manners = { .dead = dev->scene->dead };
 
 	if (url[4] == '2' && dev->scene->carrier)
-		b = &w->carrier;
+		b = dev->scene->alone ? &w->alone : &w->carrier;
 	*ret = sim_source_open(&dev->watch.sim, b->bytes, b->len, &manners);
 	return 0;
 }

@@ -96,5 +96,9 @@ const struct scene scenes[] = {
 	  { ASKED_FOR_2, .flag = "recovery", TWO_KNOWN, WHOLE, .running = 2, .started = true,
 	    .tries = 1 },
 	  LB_REASON_REQUESTED, .carrier = true, .param = "verdict=R2" },
+	{ "the newer recovery runs, and nothing else was asked for", "start,refresh,give-back",
+	  { ASKED_FOR_2, .flag = "recovery", TWO_KNOWN, WHOLE, .running = 2, .started = true,
+	    .tries = 1 },
+	  LB_REASON_REQUESTED, .carrier = true, .alone = true, .param = "told=1 verdict=R2" },
 	{ 0 },
 };

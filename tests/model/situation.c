@@ -31,7 +31,11 @@ struct lb_release situation_release(uint32_t number)
 
 static const struct lb_bundle_head *offered(const struct scene *s)
 {
-	return s && s->carrier ? &watch_world()->carrier_head : &watch_world()->head[2];
+	const struct watch_world *w = watch_world();
+
+	if (s && s->alone)
+		return &w->alone_head;
+	return s && s->carrier ? &w->carrier_head : &w->head[2];
 }
 
 struct lb_request situation_request(const struct scene *s, enum asked asked, bool other)

@@ -28,7 +28,8 @@ struct scene {
 	const char *name, *expect;
 	struct situation at;
 	enum lb_reason reason;
-	bool carrier, dead; /* the bundle carries a recovery; the server is silent */
+	bool carrier, alone; /* the bundle carries a recovery; and nothing else */
+	bool dead;	     /* the server is silent */
 	const char *param;
 };
 

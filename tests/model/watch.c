@@ -44,7 +44,7 @@ static void read_head(const struct mini_bundle *b, struct lb_bundle_head *ret)
 	sim_free(&s);
 }
 
-static void make_carrier(struct watch_world *w)
+static void make_carriers(struct watch_world *w)
 {
 	const struct mini_image images[] = {
 		{ "recovery", LB_ENC_NONE, w->fit[2], w->fit_len[2] },
@@ -52,7 +52,9 @@ static void make_carrier(struct watch_world *w)
 	};
 
 	mini_pack_with_recovery(&w->carrier, 2, images, 2, CHUNK_BYTES, 2);
+	mini_pack_with_recovery(&w->alone, 2, images, 1, CHUNK_BYTES, 2);
 	read_head(&w->carrier, &w->carrier_head);
+	read_head(&w->alone, &w->alone_head);
 	must(!lb_manifest_parse(w->carrier_head.manifest, w->carrier_head.manifest_len,
 				&w->carried, NULL));
 }
@@ -73,7 +75,7 @@ const struct watch_world *watch_world(void)
 	}
 	for (uint32_t r = 1; r <= 2; r++)
 		w.fit_len[r] = mini_fit(w.fit[r], r);
-	make_carrier(&w);
+	make_carriers(&w);
 	return &w;
 }
 

@@ -25,7 +25,8 @@ struct watch_world {
 	size_t fit_len[3];
 	struct mini_bundle bundle[WATCH_RELEASES + 1]; /* of main alone */
 	struct mini_bundle carrier;	       /* release 2 and recovery release 2 */
-	struct lb_bundle_head head[WATCH_RELEASES + 1], carrier_head;
+	struct mini_bundle alone;	       /* recovery release 2, and nothing of main */
+	struct lb_bundle_head head[WATCH_RELEASES + 1], carrier_head, alone_head;
 	struct lb_manifest carried;
 };
 
