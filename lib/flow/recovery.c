@@ -85,7 +85,9 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 		return lb_job_return(r, NULL, err);
 	}
 	lb_say(r->report, LB_LEVEL_WARN, "main-unknown", "main is not known to be whole: %s",
-	       whole ? why.text : "an image differs from its manifest");
+	       !whole		 ? "an image differs from its manifest"
+	       : why.text[0] ? why.text
+			     : "no confirmed release is on record");
 	code = lb_job_prepare_rescue(r, s, job, err);
 	return code ? code : lb_job_run(r, job, end, err);
 }

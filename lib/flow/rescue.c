@@ -66,7 +66,8 @@ static void describe_failure(struct lb_recovery *r, const struct lb_state *s, st
 	const char *how = r->reason == LB_REASON_BOOT_LIMIT ? "did not report healthy"
 			  : r->reason == LB_REASON_MAIN_INVALID
 				  ? "has no valid boot image"
-			  : job->unsure ? "cannot be trusted: newer records may be lost"
+			  : r->state_lost ? "cannot be trusted: the state region was lost"
+			  : job->unsure	  ? "cannot be trusted: newer records may be lost"
 				  : "cannot be trusted: the boot flag was lost";
 	struct lb_result said;
 

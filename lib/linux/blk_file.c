@@ -26,6 +26,7 @@ struct blk_file {
 	int fd;
 	int direct_fd;	 /* -1: the file system has no O_DIRECT */
 	uint64_t offset; /* of the region in the file */
+	uint64_t dirty_from, dirty_to; /* of the region, written since the last flush; equal: none */
 	uint8_t *bounce; /* owned, aligned; NULL until read_medium needs it */
 };
 
@@ -99,6 +100,17 @@ static bool replace_block(struct blk_file *f, uint64_t at)
 	return !put(f, start, block, sizeof(block), &done);
 }
 
+/* The kernel says only that some of it could not be written: where that may be. */
+static void note_dirty(struct blk_file *f, uint64_t from, uint64_t to)
+{
+	bool clean = f->dirty_from == f->dirty_to;
+
+	if (clean || from < f->dirty_from)
+		f->dirty_from = from;
+	if (clean || to > f->dirty_to)
+		f->dirty_to = to;
+}
+
 static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 {
 	struct blk_file *f = to_file(b);
@@ -106,6 +118,7 @@ static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, si
 	size_t done;
 	int error = put(f, at, buf, len, &done);
 
+	note_dirty(f, offset, offset + len);
 	if (error == EIO) {
 		bool first = replace_block(f, at), last = replace_block(f, at + len - 1);
 
@@ -117,15 +130,21 @@ static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, si
 
 static int blk_file_flush(struct lb_blk *b)
 {
+	struct blk_file *f = to_file(b);
+
 	if (b->read_only)
 		return 0;
-	while (fdatasync(to_file(b)->fd)) {
+	while (fdatasync(f->fd)) {
 		int error = errno;
 
 		if (error != EINTR)
-			return lb_error_set(&b->fault, LB_E_IO, "slot %s: flush failed: %s",
-					    b->name, strerror(error));
+			return lb_error_set(&b->fault, LB_E_IO,
+					    "slot %s: flush of bytes %" PRIu64 " to %" PRIu64
+					    " failed: %s", b->name, f->dirty_from, f->dirty_to,
+					    strerror(error));
 	}
+	f->dirty_from = 0;
+	f->dirty_to = 0;
 	return 0;
 }
 
