@@ -30,7 +30,7 @@ images="cpio xz-utils lzma zstd lz4 bzip2 gdisk fdisk squashfs-tools erofs-utils
 	e2fsprogs dosfstools mtools"
 
 # The board and its server.
-board="qemu-system-arm qemu-utils nginx-light openssl"
+board="qemu-system-arm qemu-utils nginx-light openssl nbdkit nbdkit-plugin-python"
 
 # Tests and checks. u-boot-tools holds independent oracles: mkenvimage, dumpimage.
 tests="libcmocka-dev python3-pytest python3-pytest-xdist python3-cryptography u-boot-tools

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from lbboard import Board, Card, image_dir  # noqa: E402
 from lbfield import Field  # noqa: E402
+from lbmedia import Medium  # noqa: E402
 from lbserver import Certificate, Server  # noqa: E402
 
 
@@ -85,3 +86,20 @@ def server(work, certificate):
 def field(card, board, server, files, build):
     """A board with release 1 whose agent asks that server."""
     return Field(card, board, server, files, build)
+
+
+@pytest.fixture
+def bad(work, card, server, files, build, request):
+    """A field whose recovery has the card behind a controller that passes errors on.
+
+    bad.medium says which; parameters: virtio, usb, or read-only (virtio too).
+    """
+    how = getattr(request, "param", "virtio")
+    medium = Medium(work, card.path)
+    machine = Board(work, card, qemu_args=medium.disk(how))
+    device = Field(card, machine, server, files, build)
+    device.put_hasty_recovery("recovery-sda.itb" if how == "usb" else "recovery-vda.itb")
+    device.medium = medium
+    yield device
+    device.board.cut_power()
+    medium.stop()

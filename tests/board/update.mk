@@ -54,6 +54,7 @@ $(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb: \
 	@mkdir -p $(@D)
 	$(Q)rm -rf $(UPD)/root-$* && cp -R $(IMG)/recovery-root $(UPD)/root-$*
 	$(Q)$(PYTHON) tests/board/hasty.py $(UPD)/root-$*/etc/lifeboat/recovery.json $(HASTY_$*)
+	$(Q)sed -i 's/^PAUSE_S=.*/PAUSE_S=5/' $(UPD)/root-$*/init
 	$(Q)images/ramdisk.sh $(UPD)/ramdisk-$*.cpio.xz $(UPD)/root-$*
 	$(Q)$(FIT_ENV) images/fit.sh images/recovery.its $@ COMPATIBLE=$(BOARD_COMPATIBLE) \
 		$(B)/deps/linux/Image.lzma:kernel.lzma $(IMG)/board.dtb:board.dtb \

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stick with a bundle that fails to be read, is pulled, and comes back."""
+import time
+
+import pytest
+
+import lbfield
+from lbboard import Board
+from lbmedia import MAIN_1, Medium, make_stick, pull, put_back, read
+
+BUNDLE = "release-2.lbu"
+ON_STICK = "trying file:///media/stick/"
+
+
+@pytest.fixture
+def stick(work, files):
+    """A stick with release 2, served by nbdkit."""
+    served = Medium(work, make_stick(work / "stick.img", files / BUNDLE), rate="12M")
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def board(work, card, stick):
+    """Somebody has asked for recovery; nobody answers in the network."""
+    card.change_env(lifeboat_boot="manual")
+    machine = Board(work, card, qemu_args=stick.disk("usb"), network=False)
+    yield machine
+    machine.cut_power()
+
+
+@pytest.fixture
+def field(field):
+    field.put_hasty_recovery()
+    return field
+
+
+def in_bundle(field, member, part=0.5):
+    """A block of the stick that holds this part of a member of the bundle."""
+    bundle = field.read_bundle(BUNDLE)
+    offset, size = lbfield.bundles.places(bundle)[member]
+    raw = (field.board.work / "stick.img").read_bytes()
+    start = raw.find(bundle[:4096])
+    assert start > 0 and raw[start:start + len(bundle)] == bundle, "not in one piece"
+    at = (start + offset + int(size * part)) // 4096 * 4096
+    return at, at + 4096
+
+
+def ends_in_release_2(field):
+    field.board.wait_for("main OS release 2 is up", timeout=240)
+    field.wait_confirmed(2, timeout=240)
+    field.board.cut_power()
+    assert field.holds(BUNDLE)
+
+
+def test_stick_that_cannot_be_read_in_the_middle_is_waited_for(field, stick):
+    stick.fault(read(in_bundle(field, "root.zst")))
+    field.board.power_on().wait_for(ON_STICK, timeout=240)
+    field.board.wait_for(rf"{BUNDLE} vanished at byte \d+: I/O error.*\[source-interrupted\]",
+                         regex=True, timeout=240)
+    time.sleep(10)      # longer than before the first write
+    assert lbfield.state_name(field.card) == "updating"
+    assert "main OS release" not in field.board.output
+    stick.heal()
+    ends_in_release_2(field)
+    assert stick.hits("read")
+
+
+def test_stick_that_cannot_be_read_before_the_first_write_gives_main_back(field, stick):
+    before = field.main_bytes()
+    stick.fault(read(in_bundle(field, "root.idx")))
+    field.board.power_on().wait_for(ON_STICK, timeout=240)
+    field.board.wait_for("vanished at byte", timeout=240)
+    field.board.wait_for("main was not changed and is started again [returned]", timeout=240)
+    field.board.wait_for(MAIN_1, timeout=240)
+    field.board.cut_power()
+    assert field.main_bytes() == before
+
+
+@pytest.mark.parametrize("seconds", [0, 5], ids=["at once", "after a while"])
+def test_stick_that_is_pulled_in_the_middle_and_put_back(field, seconds):
+    field.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
+    pull(field.board)
+    field.board.wait_for("[source-interrupted]", timeout=240, never="main OS release")
+    time.sleep(seconds)
+    assert lbfield.state_name(field.card) == "updating"
+    put_back(field.board)
+    field.board.wait_for("[source-back]", timeout=240, never="main OS release")
+    ends_in_release_2(field)
+
+
+def test_stick_that_stays_away_is_resumed_from_by_the_next_start(field):
+    field.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
+    pull(field.board)
+    field.board.wait_for("[source-interrupted]", timeout=240)
+    field.board.cut_power()
+    assert field.card.env()["lifeboat_boot"] == "recovery"
+    field.board.power_on().wait_for("state updating: resume", timeout=240, never="main OS release")
+    ends_in_release_2(field)
