@@ -146,8 +146,6 @@ int settings_load(const char *path, struct settings *ret, struct lb_error *err)
 	cJSON_Delete(root);
 	if (r)
 		return lb_config_fail(path, NULL, r, err);
-	if (!s.config.floor_release)
-		s.config.floor_release = CONFIG_FLOOR;
 	if (!s.limits.retry_min_ms)
 		s.limits.retry_min_ms = 1;
 	*ret = s;

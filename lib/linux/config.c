@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "linux/built_in.h"
 
 #define PATH_SHOWN 90
 #define NAME_RULE "is no name of a-z, 0-9, '.', '_', '-' (at most 31)"
@@ -141,6 +142,7 @@ static int read_identity(const struct reader *r, const cJSON *root, struct lb_co
 		snprintf(c->hardware[c->hardware_count++], sizeof(c->hardware[0]), "%s",
 			 item->valuestring);
 	}
+	c->floor_release = LB_BUILT_IN_FLOOR;
 	return read_number(r, root, "", "floor", &c->floor_release);
 }
 

@@ -52,7 +52,7 @@ struct lb_config {
 	char product[LB_NAME_MAX + 1];
 	char hardware[LB_CONFIG_HARDWARE_MAX][LB_COMPATIBLE_MAX + 1];
 	uint32_t hardware_count; /* 0: not said, ask the device tree */
-	uint64_t floor_release;	 /* "floor": built-in lower bound, default 0 */
+	uint64_t floor_release;	 /* "floor": lower bound, default CONFIG_FLOOR */
 	struct lb_config_region state;
 	struct lb_config_region env[2];
 	struct lb_config_slot slots[LB_CONFIG_SLOTS_MAX];
