@@ -278,6 +278,25 @@ static int parse_image(const cJSON *obj, const struct lb_manifest *m, struct lb_
 	return rc;
 }
 
+/* Beside those before it: no two for one place, and both copies get the same recovery. */
+static int check_unique(const struct lb_manifest *m, const struct lb_image *image,
+			struct lb_error *err)
+{
+	for (uint32_t i = 0; i < m->image_count; i++) {
+		const struct lb_image *other = &m->images[i];
+
+		if (!strcmp(other->name, image->name) || !strcmp(other->target, image->target))
+			return lb_error_set(err, LB_E_FORMAT,
+					    "images %s and %s share their name or target",
+					    other->name, image->name);
+		if (other->kind == LB_KIND_RECOVERY && image->kind == LB_KIND_RECOVERY)
+			return lb_error_set(err, LB_E_FORMAT,
+					    "images %s and %s are both a recovery: both copies get the same",
+					    other->name, image->name);
+	}
+	return 0;
+}
+
 static int parse_images(const cJSON *root, struct lb_manifest *m, struct lb_error *err)
 {
 	const cJSON *list, *item;
@@ -294,12 +313,9 @@ static int parse_images(const cJSON *root, struct lb_manifest *m, struct lb_erro
 		rc = parse_image(item, m, image, err);
 		if (rc)
 			return rc;
-		for (uint32_t i = 0; i < m->image_count; i++)
-			if (!strcmp(m->images[i].name, image->name) ||
-			    !strcmp(m->images[i].target, image->target))
-				return lb_error_set(err, LB_E_FORMAT,
-						    "images %s and %s share their name or target",
-						    m->images[i].name, image->name);
+		rc = check_unique(m, image, err);
+		if (rc)
+			return rc;
 		m->image_count++;
 	}
 	if (!m->image_count)

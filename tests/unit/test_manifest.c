@@ -200,6 +200,20 @@ static void counts_are_bounded(void **state)
 			 -LB_E_TOO_BIG);
 }
 
+#define RECOVERY "{\"name\":\"r#\",\"target\":\"recovery_#\",\"kind\":\"recovery\"," \
+	"\"recovery_release\":2,\"size\":1,\"sha256\":\"" D64 "\",\"encoding\":\"none\"," \
+	"\"index\":{\"name\":\"r#.idx\",\"size\":72,\"sha256\":\"" D64 "\"}," \
+	"\"payload\":{\"name\":\"r#.raw\",\"size\":1,\"sha256\":\"" D64 "\"}}"
+
+/* Only one of two would be written, and to both copies. */
+static void a_bundle_carries_one_recovery(void **state)
+{
+	static const char images[] = HEAD "\"hardware\":[\"h\"],\"images\":[";
+
+	assert_int_equal(parse_many(images, "]}", RECOVERY, 1), 0);
+	assert_int_equal(parse_many(images, "]}", RECOVERY, 2), -LB_E_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +223,7 @@ int main(void)
 		cmocka_unit_test(bounds_are_kept),
 		cmocka_unit_test(a_newer_bundle_names_the_recovery_it_needs),
 		cmocka_unit_test(counts_are_bounded),
+		cmocka_unit_test(a_bundle_carries_one_recovery),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
