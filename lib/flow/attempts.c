@@ -43,7 +43,7 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
 	ret->power_cycles = in->progress.power_cycles;
 }
 
-void lb_job_mend_copies(struct lb_recovery *r)
+void lb_job_mend_copies(struct lb_recovery *r, bool worked)
 {
 	struct lb_install in = {
 		.dev = &r->dev,
@@ -52,8 +52,14 @@ void lb_job_mend_copies(struct lb_recovery *r)
 		.report = r->report,
 		.copy = r->copy,
 	};
+	struct lb_error why = { 0 };
+	int code = worked ? lb_copies_proved(&in, &why) : 0;
 
 	lb_copies_mend(&in);
+	if (!worked)
+		code = lb_copies_step_back(&in, &why);
+	if (code)
+		lb_say_error(r->report, LB_LEVEL_WARN, code, &why);
 }
 
 int lb_job_return(struct lb_recovery *r, const struct lb_result *result, struct lb_error *err)
@@ -78,7 +84,7 @@ static int give_back(struct lb_recovery *r, const struct lb_job_order *job, cons
 {
 	struct lb_result result;
 
-	lb_job_mend_copies(r);
+	lb_job_mend_copies(r, false);
 	code = code == LB_E_AGAIN ? LB_E_UNREACHABLE : code; /* it was waited for long enough */
 	lb_say(r->report, LB_LEVEL_INFO, "returned", "main was not changed and is started again");
 	lb_job_result(r, job, in, code, why && why->text[0] ? why->text : lb_error_meaning(code),
@@ -126,7 +132,7 @@ static int hand_over(struct lb_recovery *r, const struct lb_job_order *job, cons
 	lb_say(r->report, LB_LEVEL_INFO, "installed",
 	       "release %llu: every byte was read back from the medium and matches its signed manifest",
 	       (unsigned long long)installed.release);
-	lb_job_mend_copies(r);
+	lb_job_mend_copies(r, true);
 	lb_job_persist(r);
 	*end = LB_END_BOOT_MAIN;
 	code = lb_handover_finish(&r->dev, &installed, &result, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define STEP (64u * 1024u)
+#define TELL_BYTES (16u * STEP) /* often enough for a watchdog, whatever the medium */
 
 char lb_copies_other(char copy)
 {
@@ -52,6 +53,7 @@ int lb_copies_check_running(struct lb_install *in, struct lb_error *err)
 }
 
 struct cloning {
+	struct lb_install *in;	  /* borrowed */
 	struct lb_blk *from, *to; /* borrowed */
 	uint8_t *here, *there;	  /* owned: STEP bytes each */
 	uint64_t size_bytes;
@@ -72,6 +74,18 @@ static int compare(struct cloning *c, uint64_t offset, size_t len, struct lb_err
 	return !memcmp(c->here, c->there, len);
 }
 
+/* For people, and for the watchdog: a whole slot may take longer than it waits. */
+static void tell(const struct cloning *c, const char *step, uint64_t done_bytes)
+{
+	const struct lb_reporter *rep = c->in->report;
+	const struct lb_update_counters told = { .total_bytes = c->size_bytes,
+						 .done_bytes = done_bytes,
+						 .durable_bytes = done_bytes };
+
+	if (rep && rep->progress)
+		rep->progress(rep->ctx, step, c->to->name, &told);
+}
+
 /* Once with @write, to make them equal; once without: 0 only if they are. */
 static int pass(struct cloning *c, bool write, struct lb_error *err)
 {
@@ -82,6 +96,8 @@ static int pass(struct cloning *c, bool write, struct lb_error *err)
 
 		if (r < 0)
 			return r;
+		if ((at + len) % TELL_BYTES == 0 || at + len == c->size_bytes)
+			tell(c, write ? "copy" : "verify", at + len);
 		if (r)
 			continue;
 		if (!write)
@@ -106,7 +122,7 @@ static int clone(struct cloning *c, struct lb_error *err)
 
 int lb_copies_clone(struct lb_install *in, uint64_t size_bytes, struct lb_error *err)
 {
-	struct cloning c = { 0 };
+	struct cloning c = { .in = in };
 	int r = lb_copies_check_running(in, err);
 
 	if (!r)
@@ -126,6 +142,27 @@ int lb_copies_clone(struct lb_install *in, uint64_t size_bytes, struct lb_error 
 	lb_blk_close(c.to);
 	lb_blk_close(c.from);
 	return r;
+}
+
+bool lb_copies_on_trial(struct lb_install *in)
+{
+	struct lb_self_update note;
+
+	return in->copy && !lb_self_update_load(in->dev->log, &note, NULL) && note.copy == in->copy;
+}
+
+int lb_copies_proved(struct lb_install *in, struct lb_error *err)
+{
+	struct lb_self_update note;
+	int r;
+
+	if (!in->copy)
+		return 0;
+	r = lb_boot_set_copy(in->dev->boot, in->copy, err);
+	if (r || lb_self_update_load(in->dev->log, &note, NULL) || note.copy != in->copy)
+		return r;
+	note.copy = 0;
+	return lb_self_update_save(in->dev->log, &note, err);
 }
 
 /* The note says that the other copy was selected, and yet this one runs. */
@@ -176,4 +213,17 @@ void lb_copies_mend(struct lb_install *in)
 		lb_say(in->report, LB_LEVEL_WARN, "recovery-single",
 		       "recovery copy %c is not fit to be started and could not be replaced: %s",
 		       lb_copies_other(in->copy), why.text[0] ? why.text : lb_error_meaning(r));
+}
+
+int lb_copies_step_back(struct lb_install *in, struct lb_error *err)
+{
+	struct lb_blk *blk;
+	bool good;
+
+	if (!lb_copies_on_trial(in) ||
+	    lb_copies_open(in, lb_copies_other(in->copy), false, 0, &blk, NULL))
+		return 0;
+	good = would_start(in, blk);
+	lb_blk_close(blk);
+	return good ? lb_boot_set_copy(in->dev->boot, lb_copies_other(in->copy), err) : 0;
 }

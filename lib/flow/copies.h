@@ -21,6 +21,32 @@ char lb_copies_other(char copy);
 int lb_copies_open(struct lb_install *in, char copy, bool writable, uint64_t size_bytes,
 		   struct lb_blk **ret, struct lb_error *err) LB_MUST_CHECK;
 
+/**
+ * lb_copies_on_trial() - was the copy that runs selected by a note, and nothing come of it yet?
+ *
+ * It starts, but so does a recovery that crashes a moment later, for ever. So it does
+ * not report alive before lb_copies_proved(): the bootloader counts its starts, and
+ * changes to the other copy after the third. Cuts are counted with them.
+ */
+bool lb_copies_on_trial(struct lb_install *in);
+
+/**
+ * lb_copies_proved() - the copy that runs has done what it is for: it is the one to start
+ *
+ * Environment (lifeboat_slot, counter), then the note: a cut between them leaves it on trial.
+ * Does nothing where no copies are known. Return: 0, -LB_E_IO, -LB_E_TOO_BIG.
+ */
+int lb_copies_proved(struct lb_install *in, struct lb_error *err) LB_MUST_CHECK;
+
+/**
+ * lb_copies_step_back() - main is given back: a copy on trial that did nothing runs no more
+ *
+ * It may be what cannot reach the bundle. The other copy, if it would start, is
+ * selected: it comes up for the next request, and counts the try when it finds the note.
+ * Return: 0, -LB_E_IO, -LB_E_TOO_BIG.
+ */
+int lb_copies_step_back(struct lb_install *in, struct lb_error *err) LB_MUST_CHECK;
+
 /* Would the bootloader take the copy that runs again? 0, -LB_E_MEDIUM if not, or as lb_copies_open(). */
 int lb_copies_check_running(struct lb_install *in, struct lb_error *err) LB_MUST_CHECK;
 
@@ -43,7 +69,7 @@ int lb_copies_clone(struct lb_install *in, uint64_t size_bytes, struct lb_error 
  * Before main gets the flag: if the other copy would not be taken by the bootloader
  * (a cut or a refusal came while it was written), or was given up, it is replaced by
  * the one that runs. Does nothing where no copies are known. What cannot be mended is
- * said and no more: main is not to blame.
+ * said and no more: main is not to blame. Tells of its progress as "copy" and "verify".
  */
 void lb_copies_mend(struct lb_install *in);
 

@@ -83,6 +83,26 @@ int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
 	return r ? r : lb_boot_set_recovery(d->boot, err);
 }
 
+/*
+ * The next request is free to try its recovery again: cuts that came before must not keep it
+ * out for ever. Not on the word of a recovery that is on trial itself. That the other copy
+ * did not start stays on record until it is mended.
+ */
+static int forget_tries(struct lb_device_state *d, struct lb_error *err)
+{
+	struct lb_self_update note;
+	int r = lb_self_update_load(d->log, &note, err);
+
+	if (r)
+		return r == -LB_E_NOT_FOUND || r == -LB_E_FORMAT ? 0 : r;
+	if (!note.copy)
+		return lb_log_put(d->log, LB_REC_SELF_UPDATE, NULL, 0, err);
+	if (note.copy == d->copy || !note.tries)
+		return 0;
+	note.tries = 0;
+	return lb_self_update_save(d->log, &note, err);
+}
+
 /* The records of a return, as far as the state region lets us; main is good either way. */
 static int note_return(struct lb_device_state *d, struct lb_state *s,
 		       const struct lb_result *result, struct lb_error *err)
@@ -96,6 +116,8 @@ static int note_return(struct lb_device_state *d, struct lb_state *s,
 		}
 		r = move(d->log, s, LB_EV_RETURNED, err);
 	}
+	if (!r)
+		r = forget_tries(d, err);
 	return r ? r : lb_request_drop(d->log, err);
 }
 

@@ -18,6 +18,7 @@ struct lb_device_state {
 	struct lb_log *log;   /* borrowed */
 	struct lb_boot *boot; /* borrowed */
 	int64_t time_floor_s; /* what the program knows of the time by itself; 0: nothing */
+	char copy;	      /* 'a' or 'b': the recovery copy that runs; 0: main, or not known */
 };
 
 /**
@@ -47,14 +48,17 @@ int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
  * lb_handover_return() - recovery gives main back untouched
  * @result: why; stored for the agent
  *
- * result, state=confirmed, request dropped, then flag=main without a trial (on
- * trial: with it). The flag is written even when a record cannot be, because main
+ * result, state=confirmed, tries of a newer recovery forgotten (unless it is the one that
+ * runs, on trial), request dropped, then flag=main without a trial (on trial: with it). The flag is written even when a record cannot be, because main
  * is good; that failure is returned all the same.
  */
 int lb_handover_return(struct lb_device_state *d, const struct lb_result *result,
 		       struct lb_error *err) LB_MUST_CHECK;
 
-/* state=updating before the first byte of main changes; keeps the request. */
+/*
+ * state=updating and flag=recovery before the first byte of main changes; keeps the request.
+ * A flag that leads to recovery already is changed last: "manual" keeps a person's wish alive.
+ */
 int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
 			      const uint8_t manifest[LB_SHA256_BYTES],
 			      struct lb_error *err) LB_MUST_CHECK;

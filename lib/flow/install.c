@@ -86,8 +86,8 @@ static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *
 	return 0;
 }
 
-static int open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX],
-		      struct lb_error *err)
+int lb_install_open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX],
+			  struct lb_error *err)
 {
 	for (uint32_t i = 0; i < in->manifest.image_count; i++) {
 		const char *name = in->manifest.images[i].target;
@@ -101,6 +101,12 @@ static int open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX]
 			return r;
 	}
 	return 0;
+}
+
+void lb_install_close_slots(struct lb_blk *slots[LB_IMAGES_MAX])
+{
+	for (uint32_t i = 0; i < LB_IMAGES_MAX; i++)
+		lb_blk_close(slots[i]);
 }
 
 /* Adds up over power cycles as far as it was saved: for people, never believed. */
@@ -174,8 +180,8 @@ static void recall_progress(struct lb_install *in)
 		in->progress.power_cycles++;
 }
 
-static int check_budget(struct lb_install *in, const struct lb_update_counters *c,
-			struct lb_error *err)
+int lb_install_check_budget(struct lb_install *in, const struct lb_update_counters *c,
+			    struct lb_error *err)
 {
 	lb_say(in->report, LB_LEVEL_INFO, "planned",
 	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch",
@@ -251,7 +257,7 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 		r = lb_update_plan(&u, err);
 	in->counters = u.counters;
 	if (!r)
-		r = check_budget(in, &u.counters, err);
+		r = lb_install_check_budget(in, &u.counters, err);
 	if (!r)
 		r = lb_install_write(in, &u, err);
 	if (!r)
@@ -291,13 +297,12 @@ int lb_install_run(struct lb_install *in, struct lb_source *source,
 	if (!r && !lb_policy_main_images(&in->manifest))
 		r = nothing_left(in, err);
 	if (!r)
-		r = open_slots(in, slots, err);
+		r = lb_install_open_slots(in, slots, err);
 	if (!r) {
 		recall_progress(in);
 		r = install_into(in, slots, &layout, err);
 	}
-	for (uint32_t i = 0; i < LB_IMAGES_MAX; i++)
-		lb_blk_close(slots[i]);
+	lb_install_close_slots(slots);
 	lb_source_close(&patient.source);
 	in->patient = NULL;
 	return r;

@@ -80,6 +80,15 @@ struct lb_install {
 int lb_install_run(struct lb_install *in, struct lb_source *source,
 		   const struct lb_patience *how, struct lb_error *err) LB_MUST_CHECK;
 
+/* The slots of main's images by their numbers, NULL for others; close them also after a failure. */
+int lb_install_open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX],
+			  struct lb_error *err) LB_MUST_CHECK;
+void lb_install_close_slots(struct lb_blk *slots[LB_IMAGES_MAX]);
+
+/* Says what was planned. 0 or -LB_E_BUDGET, which is none once main is being written. */
+int lb_install_check_budget(struct lb_install *in, const struct lb_update_counters *c,
+			    struct lb_error *err) LB_MUST_CHECK;
+
 /* Writes and reads back a planned update until the medium holds what was signed; at most 4 rounds. */
 int lb_install_write(struct lb_install *in, struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 

@@ -33,6 +33,7 @@ bool lb_job_stopped(struct lb_recovery *r);
 /* Keeps what was said where main can read it. */
 void lb_job_persist(struct lb_recovery *r);
 
+/* Those that are not among the job's yet, as far as there is room. */
 void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count);
 
 /**
@@ -43,8 +44,8 @@ void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1
 int lb_job_return(struct lb_recovery *r, const struct lb_result *result,
 		  struct lb_error *err) LB_MUST_CHECK;
 
-/* Before the flag says main: lb_copies_mend() */
-void lb_job_mend_copies(struct lb_recovery *r);
+/* Before the flag says main: lb_copies_mend(). @worked: the copy that runs has installed main. */
+void lb_job_mend_copies(struct lb_recovery *r, bool worked);
 
 struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
 				   uint32_t candidates);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "flow/copies.h"
 #include "flow/floor.h"
 #include "flow/job.h"
 
@@ -72,14 +73,14 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 	if (whole == 1) {
 		lb_say(r->report, LB_LEVEL_INFO, "healed",
 		       "main is whole by its signed manifest: the boot flag is returned");
-		lb_job_mend_copies(r);
+		lb_job_mend_copies(r, false);
 		*end = LB_END_BOOT_MAIN;
 		lb_job_persist(r);
 		return lb_job_return(r, NULL, err);
 	}
 	/* handed back before a cut took the flag: main was never touched */
 	if (whole == -LB_E_NOT_FOUND && r->reason == LB_REASON_REQUESTED && state_on_record(r, job)) {
-		lb_job_mend_copies(r);
+		lb_job_mend_copies(r, false);
 		lb_say(r->report, LB_LEVEL_INFO, "returned", "nothing is requested");
 		*end = LB_END_RETURNED;
 		return lb_job_return(r, NULL, err);
@@ -112,7 +113,7 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			lb_say(r->report, LB_LEVEL_INFO, "returned",
 			       "nothing happened for %u s: main is started again",
 			       r->limits.idle_ms / 1000);
-			lb_job_mend_copies(r);
+			lb_job_mend_copies(r, false);
 			*end = LB_END_RETURNED;
 			return lb_job_return(r, NULL, err);
 		}
@@ -251,6 +252,17 @@ static int load_job(struct lb_recovery *r, struct lb_state *s, struct lb_job_ord
 	return 0;
 }
 
+/* A copy on trial shows first what it can do: flow/copies.h. */
+static int report_alive(struct lb_recovery *r, struct lb_error *err)
+{
+	struct lb_install in = { .dev = &r->dev, .copy = r->copy };
+
+	if (lb_copies_on_trial(&in))
+		return 0;
+	return r->copy ? lb_boot_set_copy(r->dev.boot, r->copy, err)
+		       : lb_boot_recovery_alive(r->dev.boot, err);
+}
+
 int lb_recovery_run(struct lb_recovery *r, enum lb_recovery_end *ret_end, struct lb_error *err)
 {
 	struct lb_state s = { 0 };
@@ -259,10 +271,10 @@ int lb_recovery_run(struct lb_recovery *r, enum lb_recovery_end *ret_end, struct
 
 	if (!job)
 		return lb_error_set(err, LB_E_NOMEM, "no memory for a job");
+	r->dev.copy = r->copy;
 	code = load_job(r, &s, job, err);
 	if (!code)
-		code = r->copy ? lb_boot_set_copy(r->dev.boot, r->copy, err)
-			       : lb_boot_recovery_alive(r->dev.boot, err);
+		code = report_alive(r, err);
 	if (code)
 		goto out;
 	lb_say(r->report, LB_LEVEL_INFO, "start", "reason %s, state %s%s: %s",

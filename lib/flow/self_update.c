@@ -49,6 +49,35 @@ static void show_progress(void *ctx, const char *step, const char *image,
 		in->report->progress(in->report->ctx, step, image, c);
 }
 
+/*
+ * The budget is for all that the bundle costs: main is planned with it, as long as nothing
+ * was written. Later starts have less to fetch, so that a cut never makes it refuse.
+ */
+static int check_budget(struct lb_install *in, const struct lb_bundle_layout *layout, uint32_t n,
+			struct lb_blk *blk, struct lb_error *err)
+{
+	const struct lb_update_observer obs = { .ctx = in, .progress = show_progress };
+	struct lb_blk *slots[LB_IMAGES_MAX] = { 0 };
+	struct lb_update u = { 0 };
+	int r;
+
+	if (in->writing || !in->budget_bytes)
+		return 0;
+	r = lb_install_open_slots(in, slots, err);
+	slots[n] = blk;
+	if (!r)
+		r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source,
+				   in->clock, &obs, err);
+	if (!r)
+		r = lb_update_plan(&u, err);
+	if (!r)
+		r = lb_install_check_budget(in, &u.counters, err);
+	lb_update_free(&u);
+	slots[n] = NULL;
+	lb_install_close_slots(slots);
+	return r;
+}
+
 /* The engine for image @n and nothing else. */
 static int bring_up_to_date(struct lb_install *in, const struct lb_bundle_layout *layout,
 			    uint32_t n, struct lb_blk *blk, struct lb_error *err)
@@ -83,7 +112,9 @@ static int write_other(struct lb_install *in, const struct lb_bundle_layout *lay
 				   in->manifest.images[n].size_bytes, &blk, err);
 	if (r)
 		return r;
-	r = bring_up_to_date(in, layout, n, blk, err);
+	r = check_budget(in, layout, n, blk, err);
+	if (!r)
+		r = bring_up_to_date(in, layout, n, blk, err);
 	lb_blk_close(blk);
 	return r;
 }
@@ -194,7 +225,9 @@ int lb_self_update(struct lb_install *in, const struct lb_bundle_layout *layout,
 	    image->recovery_release < in->device->recovery_release)
 		return 0;
 	if (image->recovery_release == in->device->recovery_release) {
-		r = refresh_other(in, image, err);
+		r = lb_copies_proved(in, err); /* it starts, and reaches its bundle */
+		if (!r)
+			r = refresh_other(in, image, err);
 	} else if (is_wanted(in, image)) {
 		r = write_other(in, layout, n, err);
 		if (!r)

@@ -11,9 +11,11 @@
  *   older                          -> left alone
  *
  * A copy that does not start is given up by U-Boot: at once when its signature is
- * bad, after 3 boots when it panics or hangs. The one that runs then finds its note,
+ * bad, after 3 boots when it panics, hangs, or crashes before it reached its bundle:
+ * until then it does not report alive. The one that runs then finds its note,
  * and after LB_SELF_UPDATE_TRIES it goes on without the new one and copies itself
- * over it (flow/copies.h).
+ * over it (flow/copies.h). The tries are those of one request: when main is given back
+ * they are forgotten, because cuts and a lost environment count as tries too.
  *
  * At any cut the copy that runs now is whole and bootable. The try is counted after
  * the flag: a cut between the two costs one more try, never one that was not made.
@@ -39,7 +41,7 @@ uint32_t lb_self_update_promise(struct lb_install *in);
  *
  * Return: 0: nothing (more) to do; LB_INSTALL_REBOOT; or a failure: -LB_E_FIT,
  * -LB_E_NO_SLOT, -LB_E_READ_ONLY, -LB_E_TOO_BIG, -LB_E_IO, -LB_E_MEDIUM, what the source
- * returned.
+ * returned; -LB_E_BUDGET: this and main together would fetch more than is allowed.
  */
 int lb_self_update(struct lb_install *in, const struct lb_bundle_layout *layout,
 		   struct lb_error *err) LB_MUST_CHECK;

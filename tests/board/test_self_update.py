@@ -106,6 +106,24 @@ def test_recovery_that_panics_is_tried_twice_and_done_without(field):
     assert read_record(field.card, SELF_UPDATE)["tries"] == 2
 
 
+def test_recovery_that_crashes_before_it_reaches_its_bundle_is_given_up(field):
+    """It starts, and could say so: that is not enough while it is on trial."""
+    bundle, copies = "recovery-2-crashes.lbu", copies_of(field, good=False)
+    start_update(field, bundle)
+    for _ in range(2):
+        field.board.wait_for(RUNS_A, timeout=60)
+        field.board.wait_for("[recovery-written]", timeout=60, never="[installed]")
+        for _ in range(3):
+            field.board.wait_for(RUNS_B, timeout=60, never=RUNS_A)
+            field.board.wait_for("crashing recovery", timeout=60, never="[recovery-current]")
+    field.board.wait_for(RUNS_A, timeout=60, never=RUNS_B)
+    field.board.wait_for("[recovery-not-updated]", timeout=60)
+    field.board.wait_for("[recovery-mended]", timeout=60)
+    field.board.wait_for(MAIN_2, timeout=90, never="Lifeboat recovery: copy")
+    ends_in_release_2(field, bundle)
+    assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
+
+
 def test_recovery_that_hangs_is_given_up_by_watchdog_and_boot_loader(field):
     """The watchdog ends the first hang; a person's hand at the plug ends the others."""
     bundle, copies = "recovery-2-hangs.lbu", copies_of(field, good=False)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bundles of main release 2 that carry a recovery release 2: a good one, and such
-# as die, hang or are signed by somebody else; a recovery that does not look.
+# as die, hang, crash or are signed by somebody else; a recovery that does not look.
 
-SELF_UPDATES := good dies hangs foreign
+SELF_UPDATES := good dies hangs crashes foreign
 SELF_UPDATE_FILES := $(SELF_UPDATES:%=$(UPD)/recovery-2-%.lbu) $(UPD)/recovery-blind.itb
 
 # $(call recovery_of,OUT,FOLDER): a recovery from the root file system in FOLDER
@@ -18,6 +18,13 @@ $(UPD)/recovery-2-good.itb: $(IMG)/recovery.itb tests/board/update_self.mk | $(U
 
 $(UPD)/recovery-2-dies.itb $(UPD)/recovery-2-hangs.itb: $(UPD)/recovery-2-%.itb: $(WRONG)/recovery-%.itb | $(UPD)
 	$(Q)cp $< $@
+
+# starts, reads the records, and is gone
+$(UPD)/recovery-2-crashes.itb: $(UPD)/recovery-2-good.itb tests/board/wrong/recovery-crashes
+	$(Q)rm -rf $(UPD)/crashes-root && cp -R $(UPD)/recovery-root-2 $(UPD)/crashes-root
+	$(Q)mv $(UPD)/crashes-root/bin/lifeboat-recovery $(UPD)/crashes-root/bin/lifeboat-recovery.real
+	$(Q)install -m 755 tests/board/wrong/recovery-crashes $(UPD)/crashes-root/bin/lifeboat-recovery
+	$(Q)$(call recovery_of,$@,$(UPD)/crashes-root)
 
 # the very same recovery, signed with a key that the bootloader does not have
 $(UPD)/recovery-2-foreign.itb: $(UPD)/recovery-2-good.itb $(WRONG)/foreign-keys/fit/$(FIT_KEY_NAME).crt

@@ -46,6 +46,7 @@ KNOWN_BAD = {
     "BUG_HANDOVER_WITHOUT_FLAG": "livelock",
     "BUG_BOOTCOUNT_NOT_RESET": "ends-main",
     "BUG_TRIES_NOT_NOTED": "ends-copies",
+    "BUG_TRIES_KEPT": "ends-copies",
 }
 
 

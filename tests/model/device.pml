@@ -30,13 +30,13 @@
 
 /* What a copy of recovery holds. */
 #define OLD 0
-#define DEAD 1    /* starts and never reports alive */
+#define DEAD 1    /* starts and never reports alive; or crashes while it is on trial */
 #define NEW 2
 #define HALF 3    /* half written: U-Boot refuses it */
 
 /* A new thing's quality. */
 #define GOOD 0
-#define FAILS 1   /* U-Boot takes it; it never becomes healthy, never reports alive */
+#define FAILS 1   /* U-Boot takes it; it never becomes healthy, never reaches its bundle */
 #define REFUSED 2 /* U-Boot does not take it, and lb_install_check_fit() knows beforehand */
 #define SURPRISE 3 /* U-Boot does not take it, recovery had no key to know */
 
@@ -82,8 +82,6 @@ byte reason, kind, offered, remedy, alternative, failed, i_next;
 #define HEALTHY (main_holds == R1 || (main_holds == R2 && q_main == GOOD))
 /* a bundle whose recovery U-Boot would not take is refused as a whole, and so reported */
 #define CAN_FINISH (q_main == GOOD && (q_recovery == GOOD || (q_recovery != REFUSED && !needs)))
-/* cuts have used up the tries of a recovery that is needed: refused, with a result */
-#define TRIED_OUT (needs && tries >= SELF_UPDATE_TRIES)
 #define FINISHED (serving && main_holds == R2 && state == STATE_CONFIRMED && confirmed == R2)
 
 /* Holds after every single write. */
@@ -132,7 +130,7 @@ inline give_main_back(told)
 {
 	explained = true;
 	assert(state == STATE_TRIAL || CAN_HAPPEN(state, EV_RETURNED));
-	order_give_back(told, offered, running, holds[running]);
+	order_give_back(told, offered, running, holds[running], 1 - running);
 	REBOOT
 }
 
@@ -176,7 +174,7 @@ inline prepare_rescue()
 	:: else
 	fi;
 	if
-	:: remedy == NONE || remedy == failed -> failed = NONE
+	:: remedy == failed -> failed = NONE
 	:: else
 	fi
 }
@@ -400,6 +398,8 @@ install:
 		offered = R2
 	:: kind == JOB_RESCUE && remedy != NONE && remedy != failed -> offered = remedy
 	:: kind == JOB_RESCUE && alternative != NONE && alternative != failed -> offered = alternative
+	/* add_last_resort() */
+	:: kind == JOB_RESCUE && remedy == NONE && request == FOR_R2 && failed != R2 -> offered = R2
 #ifndef ONLINE
 	/* a medium: any release once main is broken, else the expected one */
 	:: !calm && (any || !may_give_up) -> offered = R1
@@ -425,7 +425,7 @@ install:
 	/* lb_self_update() */
 	if
 	:: offered == R2 && carries && IS_NEW(running) ->
-		order_refresh(holds[running])
+		order_refresh(running, holds[running])
 	:: offered == R2 && carries && !IS_NEW(running) && tries < SELF_UPDATE_TRIES ->
 		order_write_other(NEW);
 #ifdef BUG_BOTH_COPIES
@@ -497,4 +497,4 @@ refused: /* give_back(), or the next place after a while */
 /* every cycle records a result, waits for a source, or main serves */
 ltl livelock { [] (calm -> <> event) }
 /* whatever the new release is worth, a healthy main serves; the new one, if it can */
-ltl ends { [] (calm -> <> (serving && (FINISHED || !CAN_FINISH || TRIED_OUT))) }
+ltl ends { [] (calm -> <> (serving && (FINISHED || !CAN_FINISH))) }

@@ -24,7 +24,7 @@ VARIABLES = {
     "request": "request", "release": "state_rel", "installed": "installed",
     "confirmed": "confirmed", "previous": "previous", "flag": "flag", "trial": "upgrade",
     "count": "bootcount", "slot": "slot", "rtries": "rtries", "tries": "tries",
-    "main": "main_holds", "other": "holds[1 - running]",
+    "main": "main_holds", "other": "holds[1 - running]", "record": "have_state",
     "floor": None, "clock": None, "network": None, "log": None,
 }
 WORDS = {
@@ -338,6 +338,7 @@ KNOWN_BAD = {
                                                      "do begin-writing"),
     "BUG_HANDOVER_WITHOUT_FLAG": lambda t: leave_out(t, "tell-trial", "flag=main trial=1 count=0"),
     "BUG_TRIES_NOT_NOTED": lambda t: leave_out(t, "select", "tries=+1"),
+    "BUG_TRIES_KEPT": lambda t: leave_out(t, "forget", "tries=0"),
     "BUG_BOOTCOUNT_NOT_RESET": forget_count,
 }
 

@@ -144,6 +144,7 @@ static void every_situation(size_t f)
 		at.installed = digit(&n, 2) ? 2 : 0;
 		at.floor = digit(&n, 2) ? 5 : 0;
 		at.previous = at.floor ? 3 : 0;
+		at.tries = at.floor ? 2 : 0; /* of a recovery that did not start */
 		if (n)
 			return;
 		at.no_record = at.state == LB_STATE_CONFIRMED && at.floor; /* may as well go together */

@@ -2,7 +2,8 @@
 /*
  * Recovery updates itself: the boot loader's two copies, main's agent, and the real
  * recovery over a bundle that carries recovery release 2 and main release 2. The
- * new recovery starts, or never reports alive, or is refused by the boot loader.
+ * new recovery starts, or never runs, or crashes before it reaches its bundle, or is
+ * refused by the boot loader.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +30,12 @@ enum { BROKEN_BOOT, NO_RECOVERY, VAIN_BOOTS };
 
 struct self_world {
 	bool dies, refused; /* recovery release 2: panics or hangs; has a signature that U-Boot refuses */
+	bool crashes;	    /* ... or ends as soon as it looks for its bundle */
 	bool writes_both;   /* canary: both copies are written before the new one was booted */
 };
 
-static const struct self_world good, dying = { .dies = true }, refused = { .refused = true };
+static const struct self_world good, dying = { .dies = true }, crashing = { .crashes = true },
+			       refused = { .refused = true };
 
 struct releases {
 	uint8_t fit[3][MINI_FIT_MAX], main_os[3][MAIN_BYTES]; /* [0] unused */
@@ -128,7 +131,7 @@ static bool starts(struct sim *s, const struct self_world *w, char copy)
 {
 	uint32_t r = recovery_in(s, copy);
 
-	return r == 1 || (r == 2 && !w->dies && !w->refused);
+	return r == 1 || (r == 2 && !w->dies && !w->crashes && !w->refused);
 }
 
 static void setup(struct sim *s)
@@ -229,6 +232,14 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	return 0;
 }
 
+/* The program is gone, whatever it was about to do. */
+static int crash(void *ctx, const char *url, const struct lb_request *request,
+		 const struct lb_network *network, int64_t floor_s, struct lb_source **ret,
+		 struct lb_error *err)
+{
+	return -LB_E_POWER;
+}
+
 static bool power_is_off(void *ctx)
 {
 	const struct sim *s = ctx;
@@ -264,13 +275,18 @@ static int recovery(struct device *dev, const struct choice *c)
 		.stop_ctx = dev->s,
 	};
 	enum lb_recovery_end end = LB_END_STOPPED;
+	bool crashes = dev->w->crashes && c->recovery_release == 2;
 	int err;
 
-	if (dev->w->dies && c->recovery_release == 2) {
+	if ((dev->w->dies || crashes) && c->recovery_release == 2)
 		dev->s->memo[VAIN_BOOTS]++;
+	if (dev->w->dies && c->recovery_release == 2)
 		return 0; /* the watchdog resets */
-	}
+	if (crashes)
+		r.sources.open = crash;
 	err = lb_recovery_run(&r, &end, NULL);
+	if (crashes && !dev->s->off)
+		return 0;
 	if (!err && end == LB_END_REBOOT && dev->w->writes_both)
 		err = write_running_too(dev, c->copy);
 	return err;
@@ -352,7 +368,7 @@ static int check_copies(struct sim *s, const struct self_world *w, bool main_is_
 static int check_end(struct sim *s, const struct self_world *w, const struct lb_state *state,
 		     const struct lb_boot_status *st)
 {
-	uint32_t want = w->dies || w->refused ? 1 : 2;
+	uint32_t want = w->dies || w->crashes || w->refused ? 1 : 2;
 
 	if (state->name != LB_STATE_CONFIRMED || st->target != LB_BOOT_MAIN || st->trial)
 		return sim_fail(s, "it ended in state %s", lb_state_text(state->name));
@@ -401,6 +417,7 @@ static int check_world(struct sim *s, const struct self_world *w, enum sim_momen
 
 SCENARIO(good)
 SCENARIO(dying)
+SCENARIO(crashing)
 SCENARIO(refused)
 
 #define ENTRY(title, world)                                                                \
@@ -410,6 +427,7 @@ SCENARIO(refused)
 const struct sim_scenario self_update_scenarios[] = {
 	ENTRY("self-update", good),
 	ENTRY("self-update-dies", dying),
+	ENTRY("self-update-crashes", crashing),
 	ENTRY("self-update-refused", refused),
 	{ 0 },
 };

@@ -243,6 +243,67 @@ def test_bundle_that_needs_the_recovery_that_does_not_start_is_refused(board, bu
     assert board.releases() == (1, 1)
 
 
+def test_tries_are_those_of_one_request(board, bundle_file, keys, images, fits):
+    """It was bad luck with the power, twice: the recovery is good, and the bundle needs it."""
+    device, board.dead = board.device, {2}
+    bundle = bundle_file(carry(images[2], keys, fits[2], min_recovery=2))
+    assert [board.run("--install", bundle)[0], board.run()[0], board.run()[0]] == [5, 5, 3]
+    assert not (device.record(SELF_UPDATE) or {}).get("tries")
+    board.dead = set()
+    status, run = board.run("--install", bundle)
+    assert status == 5 and "try 1 of 2" in run.text()
+    assert board.run()[0] == 0 and board.releases() == (2, 2)
+    assert device.holds(images[2])
+
+
+def test_recovery_on_trial_reports_alive_when_it_has_reached_its_bundle(
+        board, make_server, keys, small_images, fits):
+    """Before that the boot loader counts its starts, as those of one that crashes."""
+    device, server = board.device, make_server().start()
+    server.put("r2.lbu", carry(small_images, keys, fits[2]))
+    assert board.run("--install", server.url("r2.lbu"))[0] == 5
+    server.stop()
+    device.put_env(lifeboat_rtries="1")  # the boot loader
+    run = board.start()
+    run.wait_for_code("source-interrupted")
+    run.kill()
+    assert (board.slot(), device.env()["lifeboat_rtries"]) == ("b", "1")
+    server.start()
+    status, run = board.run()
+    assert status == 0 and board.releases() == (2, 2), run.text()
+    assert (board.slot(), device.env()["lifeboat_rtries"]) == ("b", "0")
+
+
+def test_recovery_on_trial_that_cannot_reach_its_bundle_steps_back(board, make_server, keys,
+                                                                   small_images, fits):
+    """Whatever the reason: the older one is there for the next request."""
+    board.device.settings["recovery"]["give_up_s"] = 1
+    main, server = board.main(), make_server().start()
+    server.put("r2.lbu", carry(small_images, keys, fits[2]))
+    assert board.run("--install", server.url("r2.lbu"))[0] == 5
+    server.stop()
+    assert board.boots() == ("b", 2)
+    status, run = board.run()
+    assert status == 3, run.text()
+    check_untouched(board, main, "source-unreachable")
+    assert board.slot() == "a" and board.boots() == ("a", 1)
+    server.start()
+    status, run = board.run("--install", server.url("r2.lbu"))
+    assert status == 5 and "try 2 of 2" in run.text()
+    assert board.run()[0] == 0 and board.releases() == (2, 2)
+
+
+def test_recovery_on_trial_that_installs_another_bundle_stays(board, bundle_file, keys, packed,
+                                                              small_images, images, fits):
+    """One without a recovery: main was installed by it, so it is good."""
+    assert board.run("--install", bundle_file(carry(small_images, keys, fits[2])))[0] == 5
+    board.device.put_env(lifeboat_rtries="2")
+    status, run = board.run("--install", packed[2])
+    assert status == 0 and board.device.holds(images[2]), run.text()
+    assert (board.slot(), board.device.env()["lifeboat_rtries"]) == ("b", "0")
+    assert "copy" not in board.device.record(SELF_UPDATE), "it is on trial no more"
+
+
 def test_signature_that_only_the_boot_loader_finds_bad_counts_as_a_try(board, bundle_file, keys,
                                                                       small_images, tmp_path):
     """Without the boot loader's key recovery cannot know: U-Boot starts the other copy at once."""
@@ -322,6 +383,48 @@ def test_wrong_bytes_from_the_server_never_reach_a_selected_copy(board, bundle_f
     assert board.releases() == (1, 1) and board.device.power_on() == "main"
 
 
+def payload_bytes(bundle, *names):
+    return sum(s for n, (_, s) in bundles.places(bundle).items()
+               if n.rsplit(".", 1)[0] in names and not n.endswith(".idx"))
+
+
+def put_budget(board, path, bytes_):
+    board.device.put_records(STATE={"state": "requested", "release": 2},
+                             REQUEST={"urls": [str(path)], "release": 2, "budget_bytes": bytes_})
+    board.device.put_env(lifeboat_boot="recovery")
+
+
+def test_budget_is_for_recovery_and_main_together(board, bundle_file, keys, small_images, fits):
+    """Either alone would fit."""
+    main, bundle = board.main(), carry(small_images, keys, fits[2])
+    path, all_of_it = bundle_file(bundle), payload_bytes(bundle, "boot", "root", "recovery")
+    assert payload_bytes(bundle, "recovery") < all_of_it - 1
+    put_budget(board, path, all_of_it - 1)
+    status, run = board.run()
+    assert status == 3 and "recovery-written" not in run.codes(), run.text()
+    check_untouched(board, main, "over-budget")
+    assert board.releases() == (1, 1)
+
+    put_budget(board, path, all_of_it)
+    assert board.run()[0] == 5
+    assert board.run()[0] == 0 and board.device.holds(small_images)
+    assert board.releases() == (2, 2)
+
+
+def test_bundle_with_two_recoveries_is_refused(board, bundle_file, keys, small_images, fits):
+    """One of them would be ignored."""
+    main = board.main()
+    bundle = bundles.write({**small_images, "one": fits[2], "two": fits[1]}, keys, 2,
+                           kinds={"one": "recovery", "two": "recovery"},
+                           targets={"one": "recovery_a", "two": "recovery_b"})
+    bundle = bundles.edit(bundle, keys, lambda m: [i.update({"recovery_release": 2})
+                                                   for i in m["images"][-2:]])
+    status, run = board.run("--install", bundle_file(bundle))
+    assert status == 3 and "both a recovery" in run.text()
+    check_untouched(board, main, "malformed")
+    assert board.releases() == (1, 1)
+
+
 # ---- devices that cannot ---------------------------------------------------------
 
 
@@ -387,6 +490,16 @@ def test_recovery_alone_that_changes_nothing_is_no_success(board, bundle_file, k
 
 
 # ---- one good copy is not enough -------------------------------------------------
+
+
+def test_copying_shows_that_it_goes_on(board, packed, images, fits):
+    """A whole slot may take longer than the watchdog waits."""
+    board.device.write("recovery_b", bytes(len(fits[1])))
+    status, run = board.run("--install", packed[2])
+    assert status == 0 and "recovery-mended" in run.codes(), run.text()
+    for step in ("copy", "verify"):
+        at = [e["durable_bytes"] for e in run.progress(step) if e["image"] == "recovery_b"]
+        assert at == [MIB, 2 * MIB, 3 * MIB], step
 
 
 @pytest.mark.parametrize("with_recovery", [True, False])
