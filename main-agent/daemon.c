@@ -219,6 +219,9 @@ static int begin(struct daemon *d, struct agent_device *dev, struct lb_error *er
 
 	if (dev->state_lost)
 		agent_error(d->a, "the state region held no usable record: made anew (state-lost)");
+	if (dev->state_unknown)
+		agent_error(d->a, "the state record is not understood: taken for confirmed, "
+				  "because main runs (state-lost)");
 	rc = lb_handover_reconcile_main(&dev->handover, note, sizeof(note), err);
 	if (rc)
 		return rc;

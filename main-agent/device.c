@@ -60,7 +60,8 @@ int agent_device_refresh(const struct agent *a, struct agent_device *d, struct l
 	if (d->state_lost && !d->log.blk)
 		return 0;
 	rc = lb_state_load(&d->log, &d->state, err);
-	if (rc && rc != -LB_E_NOT_FOUND)
+	d->state_unknown = rc == -LB_E_FORMAT;
+	if (rc && rc != -LB_E_NOT_FOUND && !d->state_unknown)
 		return rc;
 	read_floors(a, d);
 	return 0;

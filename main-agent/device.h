@@ -14,7 +14,8 @@ struct agent_device {
 	struct lb_boot boot;
 	struct lb_device_state handover; /* of the two above */
 	bool state_lost;		 /* the log was empty or broken */
-	struct lb_state state;		 /* confirmed when there is no record */
+	bool state_unknown;		 /* it holds a state record that is not understood */
+	struct lb_state state;		 /* confirmed when there is no record, or an unknown one */
 	struct lb_boot_status boot_status;
 	uint64_t floor;			 /* lowest release that may be installed */
 	int64_t clock_floor_s;		 /* build and stored record */

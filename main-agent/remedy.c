@@ -99,7 +99,7 @@ int agent_remedy_check(const struct agent *a, struct agent_device *d, const stru
 	struct lb_error why = { 0 };
 	int rc = lb_release_load(&d->log, LB_REC_CONFIRMED, &r, err);
 
-	if (rc && rc != -LB_E_NOT_FOUND)
+	if (rc && rc != -LB_E_NOT_FOUND && rc != -LB_E_FORMAT)
 		return rc;
 	if (!rc && r.release == a->running.release)
 		rc = by_record(a, &r, now_s, &why);
@@ -118,7 +118,11 @@ int agent_remedy_check(const struct agent *a, struct agent_device *d, const stru
 int agent_remedy_learn(const struct agent *a, struct agent_device *d, const struct lb_channel *ch,
 		       int64_t now_s, struct lb_error *err)
 {
-	if (lb_log_find(&d->log, LB_REC_CONFIRMED) || d->state.name != LB_STATE_CONFIRMED)
+	struct lb_release r = { 0 };
+	int rc = lb_release_load(&d->log, LB_REC_CONFIRMED, &r, NULL);
+
+	lb_release_free(&r);
+	if ((rc != -LB_E_NOT_FOUND && rc != -LB_E_FORMAT) || d->state.name != LB_STATE_CONFIRMED)
 		return 0;
 	return by_channel(a, d, ch, now_s, err);
 }

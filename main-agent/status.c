@@ -169,7 +169,7 @@ static void fill(struct agent *a, struct agent_device *d, cJSON *answer)
 	for (uint32_t i = 0; i < a->device.hardware_count; i++)
 		cJSON_AddItemToArray(hardware, cJSON_CreateString(a->device.hardware[i]));
 	cJSON_AddStringToObject(answer, "state", lb_state_text(d->state.name));
-	cJSON_AddBoolToObject(answer, "state_lost", d->state_lost);
+	cJSON_AddBoolToObject(answer, "state_lost", d->state_lost || d->state_unknown);
 	cJSON_AddBoolToObject(answer, "trial", d->state.name == LB_STATE_TRIAL);
 	add_number(answer, "floor", d->floor);
 	cJSON_AddItemToObject(answer, "boot", boot_json(d));

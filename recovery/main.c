@@ -198,6 +198,8 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	r->keys = &p->keys;
 	r->report = &p->report;
 	r->limits = p->settings.limits;
+	memcpy(r->urls, p->settings.urls, sizeof(r->urls));
+	r->url_count = p->settings.url_count;
 	hear_the_bootloader(p, a);
 	r->time_floor_s = LB_BUILD_TIME;
 	r->stop = stop_asked;

@@ -68,6 +68,24 @@ static int media_setting(const cJSON *o, struct settings *s, struct lb_error *er
 	return 0;
 }
 
+/* Places that this recovery knows by itself. */
+static int urls_setting(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	const cJSON *list, *entry;
+	int r = lb_json_array(o, "urls", &list, err);
+
+	if (r)
+		return optional(r);
+	cJSON_ArrayForEach(entry, list) {
+		if (!cJSON_IsString(entry) || s->url_count == LB_URLS_MAX ||
+		    strlen(entry->valuestring) > LB_URL_MAX)
+			return lb_error_set(err, LB_E_FORMAT, "recovery.urls: wants at most %d places",
+					    LB_URLS_MAX);
+		snprintf(s->urls[s->url_count++], sizeof(s->urls[0]), "%s", entry->valuestring);
+	}
+	return 0;
+}
+
 static int data_setting(const cJSON *o, struct data_settings *d, struct lb_error *err)
 {
 	static const char *const names[] = { "device", "folder", "type", "options", NULL };
@@ -95,7 +113,7 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
 		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media",
-		"data", NULL,
+		"data", "urls", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -129,6 +147,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = optional(lb_json_str(o, "fit_key", s->fit_key, sizeof(s->fit_key), err));
 	if (!r)
 		r = data_setting(o, &s->data, err);
+	if (!r)
+		r = urls_setting(o, s, err);
 	return r ? r : media_setting(o, s, err);
 }
 

@@ -30,6 +30,8 @@ struct settings {
 	char media[MEDIA_MAX][LB_CONFIG_PATH_MAX + 1]; /* folders that are searched for bundles */
 	uint32_t media_count;
 	struct data_settings data;
+	char urls[LB_URLS_MAX][LB_URL_MAX + 1]; /* of last resort */
+	uint32_t url_count;
 };
 
 int settings_load(const char *path, struct settings *ret, struct lb_error *err) LB_MUST_CHECK;

@@ -8,7 +8,7 @@
 #include "flow/copies.h"
 #include "flow/job.h"
 
-#define CANDIDATES_MAX 12
+#define CANDIDATES_MAX (LB_JOB_URLS_MAX + 8)
 
 bool lb_job_stopped(struct lb_recovery *r)
 {

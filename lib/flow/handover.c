@@ -15,12 +15,16 @@ int lb_handover_open_log(struct lb_log *log, struct lb_blk *blk, bool *ret_lost,
 	return r == -LB_E_STATE ? lb_log_format(log, blk, err) : r;
 }
 
-/* A log without a state record is that of a device that never was updated. */
+/*
+ * A log without a state record is that of a device that never was updated. One that
+ * cannot be understood (a newer version, or spoiled by root in main) says as little, and
+ * must not keep anybody from writing one that can.
+ */
 static int load_state(struct lb_log *log, struct lb_state *ret, struct lb_error *err)
 {
 	int r = lb_state_load(log, ret, err);
 
-	if (r != -LB_E_NOT_FOUND)
+	if (r != -LB_E_NOT_FOUND && r != -LB_E_FORMAT)
 		return r;
 	memset(ret, 0, sizeof(*ret));
 	ret->name = LB_STATE_CONFIRMED;
@@ -145,18 +149,23 @@ int lb_handover_return(struct lb_device_state *d, const struct lb_result *result
 int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
 			      const uint8_t manifest[LB_SHA256_BYTES], struct lb_error *err)
 {
+	struct lb_boot_status boot;
 	struct lb_state s;
 	int r = load_state(d->log, &s, err);
 
 	if (r)
 		return r;
-	/* a stick or the web page may have begun it: the flag must say recovery first */
-	r = lb_boot_set_recovery(d->boot, err);
+	lb_boot_read(d->boot, &boot);
+	/* main failed, or the flag was lost: it must say recovery first */
+	if (boot.target != LB_BOOT_RECOVERY)
+		r = lb_boot_set_recovery(d->boot, err);
 	if (r)
 		return r;
 	s.release = release;
 	memcpy(s.manifest, manifest, sizeof(s.manifest));
-	return move(d->log, &s, LB_EV_FIRST_WRITE, err);
+	r = move(d->log, &s, LB_EV_FIRST_WRITE, err);
+	/* a person asked: their word stands until the state says the same */
+	return r ? r : lb_boot_set_recovery(d->boot, err);
 }
 
 int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release *target,
@@ -211,6 +220,12 @@ static int64_t bounded_clock(const struct lb_device_state *d, int64_t stored_s, 
 								: created_s;
 }
 
+/* A record that cannot be understood is as good as none: it must not keep main on trial. */
+static int absent(int code)
+{
+	return code == -LB_E_NOT_FOUND || code == -LB_E_FORMAT ? 0 : code;
+}
+
 /* The floor and the clock never go back. */
 static int raise_floors(struct lb_device_state *d, const struct lb_release *confirmed,
 			struct lb_error *err)
@@ -222,11 +237,11 @@ static int raise_floors(struct lb_device_state *d, const struct lb_release *conf
 	int r = lb_manifest_parse(confirmed->manifest, confirmed->manifest_len, &m, err);
 
 	if (!r)
-		r = lb_floor_load(log, &floor, err);
+		r = absent(lb_floor_load(log, &floor, err));
 	if (!r && m.min_release > floor)
 		r = lb_floor_save(log, m.min_release, err);
 	if (!r)
-		r = lb_clock_floor_load(log, &clock, err);
+		r = absent(lb_clock_floor_load(log, &clock, err));
 	if (r)
 		return r;
 	m.created_s = bounded_clock(d, clock, m.created_s);
@@ -243,12 +258,10 @@ static int rotate_releases(struct lb_device_state *d, struct lb_error *err)
 	struct lb_release installed = { 0 }, confirmed = { 0 };
 	int have, r = lb_release_load(log, LB_REC_INSTALLED, &installed, err);
 
-	if (r == -LB_E_NOT_FOUND)
-		return 0; /* a trial without a record: nothing to remember */
 	if (r)
-		return r;
+		return absent(r); /* a trial without a record: nothing to remember */
 	have = lb_release_load(log, LB_REC_CONFIRMED, &confirmed, err);
-	if (have && have != -LB_E_NOT_FOUND) {
+	if (absent(have)) {
 		r = have;
 		goto out;
 	}
@@ -282,10 +295,10 @@ int lb_handover_confirm(struct lb_device_state *d, struct lb_error *err)
 			r = lb_request_drop(d->log, err);
 		if (!r)
 			r = move(d->log, &s, LB_EV_CONFIRMED, err);
-		if (r)
-			return r;
+	} else {
+		r = move(d->log, &s, LB_EV_CONFIRMED, err); /* the record may have been lost */
 	}
-	return lb_boot_main_healthy(d->boot, true, err);
+	return r ? r : lb_boot_main_healthy(d->boot, true, err);
 }
 
 /* A request for a person's visit to recovery whose flag was never written. */
@@ -330,7 +343,8 @@ int lb_handover_reconcile_main(struct lb_device_state *d, char *ret_note, size_t
 	} else if (s.name == LB_STATE_TRIAL && boot.target == LB_BOOT_MAIN && !boot.trial) {
 		note = "the boot environment did not know of the trial: told again";
 		r = lb_boot_set_main(d->boot, true, err);
-	} else if (s.name == LB_STATE_CONFIRMED && boot.target == LB_BOOT_MAIN && boot.trial) {
+	} else if (!lb_state_load(d->log, &s, NULL) && s.name == LB_STATE_CONFIRMED &&
+		   boot.target == LB_BOOT_MAIN && boot.trial) {
 		note = "the release was confirmed but the boot environment not told: told again";
 		r = lb_boot_main_healthy(d->boot, true, err);
 	}

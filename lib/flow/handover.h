@@ -89,7 +89,7 @@ int lb_handover_finish(struct lb_device_state *d, const struct lb_release *insta
  *
  * confirmed -> previous, installed -> confirmed, floor, clock, request dropped,
  * state=confirmed, then the environment. In state confirmed only the boot count
- * is cleared. May be called again at any time.
+ * is cleared, and the state record made again if it was lost. May be called again at any time.
  * Return: 0; -LB_E_INVALID in a state that cannot be confirmed from main
  * (requested, updating, rescue: reconcile first).
  */
@@ -100,7 +100,8 @@ int lb_handover_confirm(struct lb_device_state *d, struct lb_error *err) LB_MUST
  *
  * Main runs, so what the records say is compared with that and with the flag:
  * requested with flag=main (cut while staging): request withdrawn, state=confirmed.
- * trial with the trial flag missing: the flag is written again. Anything else is left.
+ * trial with the trial flag missing: the flag is written again. confirmed with a trial flag:
+ * it is cleared; not on the word of a log that holds no state. Anything else is left.
  * @ret_note: NULL or room for a sentence about what was mended, "" for nothing
  */
 int lb_handover_reconcile_main(struct lb_device_state *d, char *ret_note, size_t note_size,

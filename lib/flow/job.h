@@ -8,6 +8,8 @@
 
 #include "flow/recovery.h"
 
+#define LB_JOB_URLS_MAX (2 * LB_URLS_MAX) /* on record, and those of last resort */
+
 struct lb_job_order {
 	enum lb_job kind;
 	bool may_give_up;		 /* main is untouched so far */
@@ -18,7 +20,7 @@ struct lb_job_order {
 	uint8_t expected[LB_SHA256_BYTES];
 	struct lb_request request;	 /* zeros without one */
 	struct lb_network network;
-	char urls[LB_URLS_MAX][LB_URL_MAX + 1];
+	char urls[LB_JOB_URLS_MAX][LB_URL_MAX + 1];
 	uint32_t url_count;
 	char used_url[LB_URL_MAX + 1];	 /* the place that was tried last */
 	char blame[160];		 /* rescue: what failed */
@@ -65,6 +67,10 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
  */
 int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
 	       struct lb_error *err) LB_MUST_CHECK;
+
+/* Records that name places for the very manifest that was begun: it may have come from a stick. */
+void lb_job_add_known(struct lb_recovery *r, const uint8_t manifest[LB_SHA256_BYTES],
+		      struct lb_job_order *job);
 
 /* Enters or continues rescue; afterwards the job knows what to fetch. */
 int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,

@@ -103,6 +103,9 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			     s->name == LB_STATE_REQUESTED);
 	char url[LB_URL_MAX + 1];
 
+	if (main_is_good && !state_on_record(r, job))
+		main_is_good = main_is_whole(r, NULL) == 1;
+
 	lb_job_network_up(r, job);
 	lb_say(r->report, LB_LEVEL_INFO, "waiting", "recovery waits for a medium with a bundle");
 	lb_job_persist(r);
@@ -165,6 +168,8 @@ static int do_job(struct lb_recovery *r, const struct lb_state *s, struct lb_job
 		job->any_bundle = lb_bytes_all_zero(s->manifest, sizeof(s->manifest));
 		lb_job_add_urls(job, (const char (*)[LB_URL_MAX + 1])job->request.urls,
 			  job->request.url_count);
+		if (job->kind == LB_JOB_RESUME)
+			lb_job_add_known(r, s->manifest, job);
 		code = lb_job_run(r, job, end, err);
 		return code == -LB_E_FIT ? rescue_instead(r, job, end, err) : code;
 	case LB_JOB_RESCUE:
@@ -220,9 +225,12 @@ static int load_job(struct lb_recovery *r, struct lb_state *s, struct lb_job_ord
 	enum lb_reason reason = r->reason;
 	int64_t clock = 0;
 	bool have_request;
-	int code = load_optional(lb_state_load(r->dev.log, s, err));
+	int code = lb_state_load(r->dev.log, s, err);
 
-	if (code)
+	if (code == -LB_E_FORMAT)
+		lb_say(r->report, LB_LEVEL_WARN, lb_error_name(LB_E_STATE),
+		       "the state is not known: %s", err ? err->text : "");
+	if (load_optional(code))
 		return code;
 	code = lb_request_load(r->dev.log, &job->request, err);
 	have_request = !code;

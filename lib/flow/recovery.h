@@ -39,6 +39,9 @@ struct lb_recovery {
 	struct lb_device device;     /* floor_release is raised from the log */
 	const struct lb_reporter *report;
 	struct lb_recovery_limits limits;
+	/* built in: asked in a rescue after those on record, of which there may be none */
+	char urls[LB_URLS_MAX][LB_URL_MAX + 1];
+	uint32_t url_count;
 	enum lb_reason reason;	     /* from the bootloader */
 	char copy;		     /* 'a' or 'b': the copy that runs; 0 not known */
 	bool state_lost;	     /* the log had to be made anew */

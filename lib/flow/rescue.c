@@ -13,8 +13,14 @@ static bool is_zero(const uint8_t digest[LB_SHA256_BYTES])
 
 void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1], uint32_t count)
 {
-	for (uint32_t i = 0; i < count && job->url_count < LB_URLS_MAX; i++)
-		snprintf(job->urls[job->url_count++], sizeof(job->urls[0]), "%s", urls[i]);
+	for (uint32_t i = 0; i < count && job->url_count < LB_JOB_URLS_MAX; i++) {
+		uint32_t n = 0;
+
+		while (n < job->url_count && strcmp(job->urls[n], urls[i]))
+			n++;
+		if (n == job->url_count)
+			snprintf(job->urls[job->url_count++], sizeof(job->urls[0]), "%s", urls[i]);
+	}
 }
 
 static int digest_of(struct lb_log *log, uint16_t type, struct lb_release *rel,
@@ -25,6 +31,24 @@ static int digest_of(struct lb_log *log, uint16_t type, struct lb_release *rel,
 	if (!r)
 		lb_sha256(rel->manifest, rel->manifest_len, digest);
 	return r;
+}
+
+void lb_job_add_known(struct lb_recovery *r, const uint8_t manifest[LB_SHA256_BYTES],
+		      struct lb_job_order *job)
+{
+	static const uint16_t types[] = { LB_REC_CONFIRMED, LB_REC_PREVIOUS, LB_REC_INSTALLED };
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(types); i++) {
+		uint8_t digest[LB_SHA256_BYTES];
+		struct lb_release rel;
+
+		if (digest_of(r->dev.log, types[i], &rel, digest))
+			continue;
+		if (!memcmp(digest, manifest, sizeof(digest)))
+			lb_job_add_urls(job, (const char (*)[LB_URL_MAX + 1])rel.urls,
+					rel.url_count);
+		lb_release_free(&rel);
+	}
 }
 
 /*
@@ -61,18 +85,29 @@ static void append(char *to, size_t size, const char *text)
 	snprintf(to + len, size - len, "; %s", text);
 }
 
+/* Why nobody vouches for main, which was not seen to fail. */
+static const char *why_unknown(struct lb_recovery *r, struct lb_job_order *job)
+{
+	struct lb_state s;
+
+	if (job->unsure && !r->state_lost)
+		return "cannot be trusted: newer records may be lost";
+	if (!lb_state_load(r->dev.log, &s, NULL))
+		return "cannot be trusted: the boot flag was lost";
+	job->blame_code = LB_E_STATE;
+	return "cannot be trusted: the state region was lost";
+}
+
 static void describe_failure(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job)
 {
-	const char *how = r->reason == LB_REASON_BOOT_LIMIT ? "did not report healthy"
-			  : r->reason == LB_REASON_MAIN_INVALID
-				  ? "has no valid boot image"
-			  : r->state_lost ? "cannot be trusted: the state region was lost"
-			  : job->unsure	  ? "cannot be trusted: newer records may be lost"
-				  : "cannot be trusted: the boot flag was lost";
 	struct lb_result said;
+	const char *how;
 
 	job->blame_code = s->name == LB_STATE_UPDATING ? LB_E_FIT : LB_E_TRIAL;
 	job->blame_release = s->name == LB_STATE_CONFIRMED ? 0 : s->release;
+	how = r->reason == LB_REASON_BOOT_LIMIT ? "did not report healthy"
+	      : r->reason == LB_REASON_MAIN_INVALID ? "has no valid boot image"
+						    : why_unknown(r, job);
 	if (s->name == LB_STATE_UPDATING)
 		snprintf(job->blame, sizeof(job->blame),
 			 "release %llu has a boot image that the bootloader would not accept",
@@ -98,6 +133,22 @@ static void add_previous(struct lb_recovery *r, const struct lb_state *s, struct
 	if (s->name != LB_STATE_TRIAL || memcmp(digest, s->manifest, sizeof(digest)))
 		lb_job_add_urls(job, (const char (*)[LB_URL_MAX + 1])previous.urls, previous.url_count);
 	lb_release_free(&previous);
+}
+
+/*
+ * Nothing that is confirmed is on record (the state region was lost), or it cannot be had:
+ * the servers that were built in, and before them what was asked for last.
+ */
+static void add_last_resort(struct lb_recovery *r, bool remedy_known, struct lb_job_order *job)
+{
+	if (!job->url_count)
+		lb_job_add_urls(job, (const char (*)[LB_URL_MAX + 1])job->request.urls,
+				job->request.url_count);
+	lb_job_add_urls(job, (const char (*)[LB_URL_MAX + 1])r->urls, r->url_count);
+	if (!remedy_known)
+		lb_say(r->report, LB_LEVEL_WARN, "rescue", "no earlier release is known: %s",
+		       job->url_count ? "any that a server or a medium has will do"
+				      : "waiting for a medium with a bundle");
 }
 
 /* Enters or continues rescue; afterwards the job knows what to fetch. */
@@ -131,14 +182,12 @@ int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,
 		lb_job_add_urls(job, (const char (*)[LB_URL_MAX + 1])remedy.urls, remedy.url_count);
 		lb_say(r->report, LB_LEVEL_INFO, "rescue", "release %llu is fetched again",
 		       (unsigned long long)remedy.release);
-	} else {
-		lb_say(r->report, LB_LEVEL_WARN, "rescue",
-		       "no earlier release is known: waiting for a medium with a bundle");
 	}
-	if (type && remedy.release != job->blame_release)
+	if (remedy.release != job->blame_release)
 		job->failed_release = job->blame_release;
 	if (type == LB_REC_CONFIRMED)
 		add_previous(r, s, job);
+	add_last_resort(r, type != 0, job);
 	lb_release_free(&remedy);
 	return code;
 }

@@ -8,7 +8,7 @@ import time
 import bundles
 import pytest
 from conftest import entry, make_bundle, channel_file
-from device import CONFIRMED, INSTALLED, REQUEST, release_record
+from device import CONFIRMED, INSTALLED, REQUEST, STATE_BYTES, release_record
 from test_commands import RESULT_2, put_trial
 
 
@@ -452,6 +452,44 @@ def test_another_bundle_under_the_running_releases_name_is_not_believed(main, sh
         d.until(lambda: len(shop.asked("channel.lbc")) >= 2)
     assert main.status()["confirmed"] is None
     assert "release 1 is not on record" in d.log
+
+
+# ---- records that say nothing -------------------------------------------------
+
+
+@pytest.mark.parametrize("record", [b"junk", b'{"state":"asleep"}', b'{"state":7}'])
+def test_a_state_that_is_not_understood_keeps_no_update_out(main, shop, record):
+    shop.offer(1, 2)
+    main.put_records(STATE=record)
+    assert main.status()["state_lost"]
+    with main.daemon() as d:
+        d.until(main.reboots)
+        assert main.state() == "requested" and not main.status()["state_lost"]
+    assert "the state record is not understood" in d.log
+
+
+def test_a_spoilt_record_of_the_running_release_is_made_anew(main, shop):
+    """... and keeps no update out."""
+    shop.offer(1, 2)
+    main.put_records(STATE={"state": "confirmed"}, CONFIRMED=b"junk", FLOOR=b"junk", CLOCK=b"junk")
+    with main.daemon() as d:
+        d.until(main.reboots)
+    assert main.status()["confirmed"] == {"release": 1, "urls": [shop.url(1)]}
+
+
+def test_a_state_lost_on_trial_is_no_confirmation(main, shop):
+    """The environment knows of the trial: health ends it, and nothing else."""
+    shop.offer(1)
+    main.put_env(upgrade_available="1", bootcount="1")
+    main.write("state", bytes(STATE_BYTES))
+    main.check_script("10-bad", "exit 1\n")
+    with main.daemon() as d:
+        d.until(lambda: main.status()["health"])
+        assert (main.env()["upgrade_available"], main.env()["bootcount"]) == ("1", "1")
+        main.check_script("10-bad", "exit 0\n")
+        d.until(lambda: main.state() == "confirmed")
+        d.until(lambda: main.env()["upgrade_available"] == "0")
+    assert "made anew (state-lost)" in d.log
 
 
 def test_main_that_runs_in_the_middle_of_an_update_says_so(main, shop):

@@ -10,6 +10,7 @@
 
 #include "flow/handover.h"
 #include "digest.h"
+#include "lb_boot_names.h"
 #include "scenarios.h"
 
 #define REGION (256u * 1024u)
@@ -250,6 +251,18 @@ static void setup_begin_stick(struct sim *s)
 	setup(s, LB_STATE_CONFIRMED, false);
 }
 
+/* A person asked for recovery, and brought a stick: nothing is on record. */
+static void setup_begin_manual(struct sim *s)
+{
+	struct device dev;
+
+	setup(s, LB_STATE_CONFIRMED, true);
+	must(power_on(s, &dev));
+	must(lb_env_set(&dev.boot.env, LB_VAR_LIFEBOAT_BOOT, LB_VAR_LIFEBOAT_BOOT_MANUAL));
+	must(lb_env_commit(&dev.boot.env, NULL));
+	lb_boot_close(&dev.boot);
+}
+
 static int run_begin(struct sim *s)
 {
 	const uint8_t manifest[LB_SHA256_BYTES] = { 3 };
@@ -273,6 +286,21 @@ static int check_begin(struct sim *s, enum sim_moment moment)
 		return 0;
 	if (moment == SIM_AFTER_CUT &&
 	    (f.state.name == LB_STATE_REQUESTED || f.state.name == LB_STATE_CONFIRMED))
+		return 0;
+	return wrong_pair(s, &f);
+}
+
+/* Either the flag or the state keeps recovery from going back to main without them. */
+static int check_begin_manual(struct sim *s, enum sim_moment moment)
+{
+	struct found f;
+
+	if (look(s, &f) || remedy_lost(s, &f))
+		return 1;
+	if (f.state.name == LB_STATE_UPDATING && f.flag_recovery &&
+	    (moment == SIM_AFTER_CUT || !f.dev.flag.manual))
+		return 0;
+	if (moment == SIM_AFTER_CUT && f.state.name == LB_STATE_CONFIRMED && f.dev.flag.manual)
 		return 0;
 	return wrong_pair(s, &f);
 }
@@ -395,6 +423,8 @@ const struct sim_scenario handover_scenarios[] = {
 	  .digest = sim_device_digest, .cuts = 2 },
 	{ .name = "handover-begin-stick", .setup = setup_begin_stick, .run = run_begin, .check = check_begin,
 	  .digest = sim_device_digest, .cuts = 2 },
+	{ .name = "handover-begin-manual", .setup = setup_begin_manual, .run = run_begin,
+	  .check = check_begin_manual, .digest = sim_device_digest, .cuts = 2 },
 	{ .name = "handover-finish", .setup = setup_finish, .run = run_finish, .check = check_finish,
 	  .digest = sim_device_digest, .cuts = 2 },
 	{ .name = "handover-confirm", .setup = setup_confirm, .run = run_confirm, .check = check_confirm,
@@ -428,6 +458,18 @@ static int finish_flag_first(struct device *dev)
 static int run_finish_flag_first(struct sim *s)
 {
 	return run_on(s, false, finish_flag_first);
+}
+
+/* As if the flag led to main. */
+static int run_begin_flag_first(struct sim *s)
+{
+	struct device dev;
+	int err = power_on(s, &dev);
+
+	if (!err)
+		err = lb_boot_set_recovery(&dev.boot, NULL);
+	lb_boot_close(&dev.boot);
+	return err ? err : run_begin(s);
 }
 
 /* The flag and the trial in two commits. */
@@ -472,6 +514,7 @@ static void deaf_state(struct sim *s)
 
 const struct sim_canary handover_canaries[] = {
 	{ "stage-flag-before-request", "handover-stage", run_stage_flag_first, NULL },
+	{ "begin-forgets-who-asked", "handover-begin-manual", run_begin_flag_first, NULL },
 	{ "finish-flag-before-state", "handover-finish", run_finish_flag_first, NULL },
 	{ "finish-flag-and-trial-apart", "handover-finish", run_finish_in_two, NULL },
 	{ "confirm-environment-before-state", "handover-confirm", run_confirm_env_first, NULL },

@@ -80,20 +80,20 @@ def log_records(raw):
     return {kind: payload for kind, (_, payload) in found.items() if payload}
 
 
-def record_encode(kind, payload, sequence, generation=1):
+def record_encode(kind, payload, sequence, generation=1, version=1):
     """One record as its first bytes; zeros fill its last block."""
-    rec = b"LBRC" + struct.pack("<HHIIQI", kind, 1, len(payload), generation, sequence, 0)
+    rec = b"LBRC" + struct.pack("<HHIIQI", kind, version, len(payload), generation, sequence, 0)
     return rec + struct.pack("<I", zlib.crc32(payload, zlib.crc32(rec))) + payload
 
 
-def log_encode(records, size=STATE_BYTES):
-    """A fresh region that holds {type: payload}."""
+def log_encode(records, size=STATE_BYTES, versions=None):
+    """A fresh region that holds {type: payload}; @versions: {type: its format's version}."""
     half = size // 2 // 4096 * 4096
     head = b"LBSTATE1" + struct.pack("<IIQI", 1, 0, half, 0)
     raw = bytearray((head + struct.pack("<I", zlib.crc32(head))).ljust(size, b"\0"))
     at = 4096
     for sequence, (kind, payload) in enumerate(records.items(), 1):
-        rec = record_encode(kind, payload, sequence)
+        rec = record_encode(kind, payload, sequence, version=(versions or {}).get(kind, 1))
         raw[at:at + len(rec)] = rec
         at += (len(rec) + 4095) // 4096 * 4096
     return bytes(raw)

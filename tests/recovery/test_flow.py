@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Why recovery was started, and what it makes of it: docs/DESIGN.md, "State machine"."""
 
+import shutil
 import subprocess
 import time
 
@@ -327,6 +328,130 @@ def test_state_region_that_was_made_anew_by_a_run_cut_short_heals_nothing(device
     run.kill()
 
 
+NEWER, SPOILT = ({STATE: 2}, b'{"state":"updating","release":2}'), ({}, b'{"state":"asleep"}')
+
+
+def put_unknown_state(device, how, **records):
+    versions, payload = how
+    device.put_records(STATE=payload, **records)
+    kept = device.records()
+    device.write("state", log_encode(kept, versions=versions))
+    device.put_env(lifeboat_boot="recovery")
+
+
+@pytest.mark.parametrize("how", [NEWER, SPOILT], ids=["newer", "spoilt"])
+def test_state_that_is_not_understood_ends_in_a_rescue(on_release_1, images, how):
+    """Main is torn, as a newer recovery may have left it: the confirmed release is fetched."""
+    device = on_release_1
+    around = device.guarded(images[1])
+    device.write("root", garbage(100_000), at=MIB)
+    put_unknown_state(device, how, CONFIRMED=device.records()[CONFIRMED])
+    status, run = device.run()
+    assert status == 0 and "state-lost" in run.codes(), run.text()
+    check_installed(device, images[1], around, release=1)
+    assert device.result()["code"] == "state-lost"
+
+
+@pytest.mark.parametrize("how", [NEWER, SPOILT], ids=["newer", "spoilt"])
+def test_state_that_is_not_understood_beside_a_request_is_resumed_by_it(device, serving, images,
+                                                                        how):
+    """No release is on record: what was asked for is what is left."""
+    around = device.guarded(images[2])
+    put_unknown_state(device, how, REQUEST={"urls": [serving[2]], "release": 2})
+    status, run = device.run()
+    assert status == 0 and "main-unknown" in run.codes(), run.text()
+    check_installed(device, images[2], around)
+
+
+@pytest.mark.parametrize("how", [NEWER, SPOILT], ids=["newer", "spoilt"])
+def test_state_that_is_not_understood_beside_a_whole_main_is_healed(on_release_1, how):
+    device = on_release_1
+    before = device.main_digest()
+    put_unknown_state(device, how, CONFIRMED=device.records()[CONFIRMED])
+    status, run = device.run()
+    assert status == 0 and "healed" in run.codes(), run.text()
+    assert device.state() == "confirmed" and device.main_digest() == before
+    assert device.power_on() == "main"
+
+
+def lose_everything(device):
+    for name in ("env0", "env1", "state"):
+        device.write(name, garbage(device.regions[name][1]))
+
+
+def test_server_that_was_built_in_knows_when_everything_is_lost(make_device, serving, images):
+    device = make_device(urls=[serving[2]])
+    around = device.guarded(images[2])
+    lose_everything(device)
+    status, run = device.run()
+    assert status == 0 and "main-unknown" in run.codes(), run.text()
+    check_installed(device, images[2], around)
+    assert "the state region was lost" in device.result()["text"]
+
+
+def test_server_that_was_built_in_is_not_asked_for_what_failed_here(make_device, server, serving,
+                                                                   packed, images):
+    """No remedy is on record; the built-in server has the release that failed its trial."""
+    device = make_device(urls=[server.url("any.lbu")])
+    server.put("any.lbu", packed[2])
+    install(device, serving[2])
+    around = device.guarded(images[3])
+    device.put_env(bootcount="3")
+    run = device.start()
+    run.wait_for_code("trial-failed")
+    time.sleep(1)
+    assert run.running() and device.state() == "rescue"
+    server.put("any.lbu", packed[3])
+    assert run.wait() == 0, run.text()
+    check_installed(device, images[3], around, release=3)
+
+
+def test_server_that_was_built_in_comes_after_those_on_record(make_device, server, serving, packed,
+                                                              images):
+    device = make_device(urls=[server.url("any.lbu")], url_s=1)
+    server.put("any.lbu", packed[3])
+    install(device, serving[1])
+    confirm(device)
+    around = device.guarded(images[1])
+    device.write("boot", garbage(4096))
+    status, run = device.run(reason="main-invalid")
+    assert status == 0, run.text()
+    check_installed(device, images[1], around, release=1)
+    confirm(device)
+    device.write("boot", garbage(4096))
+    server.put("r1.lbu", b"no bundle any more")
+    status, run = device.run(reason="main-invalid")
+    assert status == 0 and device.holds(images[3]), run.text()
+
+
+def test_update_from_a_stick_that_is_gone_is_finished_from_a_known_place(on_release_1, packed,
+                                                                        images):
+    """A person began to write the confirmed release again: its URL has the same manifest."""
+    device = on_release_1
+    around = device.guarded(images[1])
+    digest = bundles.sha(bundles.split(packed[1].read_bytes())[0][1])
+    device.put_records(STATE={"state": "updating", "release": 1, "manifest": digest},
+                       CONFIRMED=device.records()[CONFIRMED])
+    device.put_env(lifeboat_boot="recovery")
+    device.write("root", garbage(100_000), at=MIB)
+    status, run = device.run()
+    assert status == 0, run.text()
+    check_installed(device, images[1], around, release=1)
+
+
+def test_known_place_of_another_release_does_not_finish_what_was_begun(on_release_1, packed):
+    device = on_release_1
+    digest = bundles.sha(bundles.split(packed[2].read_bytes())[0][1])
+    device.put_records(STATE={"state": "updating", "release": 2, "manifest": digest},
+                       CONFIRMED=device.records()[CONFIRMED])
+    device.put_env(lifeboat_boot="recovery")
+    run = device.start()
+    run.wait_for_code("source-unreachable")
+    time.sleep(0.5)
+    assert run.running() and "source" not in run.codes() and device.state() == "updating"
+    run.kill()
+
+
 def test_records_of_unknown_types_are_kept(device, packed):
     """An older recovery must not lose what a newer one wrote."""
     device.write("state", log_encode({STATE: b'{"state":"confirmed"}', 77: b"from the future"}))
@@ -377,6 +502,54 @@ def test_person_who_asked_for_recovery_gets_main_back_after_idle_s(make_device, 
     assert "waiting" in run.codes() and "healed" not in run.codes()
     assert status == 3 and device.power_on() == "main", run.text()
     assert device.state() == "confirmed" and device.main_digest() == before
+
+
+def test_person_who_asked_is_not_sent_to_a_main_that_nobody_knows(make_device, serving):
+    """The state was lost meanwhile: main is started after idle_s only if it is whole."""
+    device = make_device(idle_s=1)
+    install(device, serving[1])
+    confirm(device)
+    confirmed = device.records()[CONFIRMED]
+    device.put_env(lifeboat_boot="manual")
+    device.put_records(STATE=b"junk", CONFIRMED=confirmed)
+    assert device.run()[0] == 3 and device.power_on() == "main"
+
+    device.put_env(lifeboat_boot="manual")
+    device.write("state", garbage(STATE_BYTES))
+    run = device.start()
+    run.wait_for_code("waiting")
+    time.sleep(3)
+    assert run.running() and device.power_on() == "manual"
+    run.kill()
+
+
+def test_cut_at_any_write_keeps_the_wish_of_a_person_with_a_stick(make_device, tmp_path, keys):
+    """Until main is finished a start after the cut goes on with it, or waits for a person."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    content = {"boot": garbage(50_000, 1), "root": garbage(150_000, 2)}
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / "r2.lbu").write_bytes(bundles.write(content, keys, 2))
+    device = make_device(media=[str(tmp_path / "stick")])
+    device.put_env(lifeboat_boot="manual")
+    device.save_config()
+    device.cmdline.write_text("quiet lifeboat.reason=manual\n")
+    fresh, number = device.disk.read_bytes(), 0
+    while True:
+        number += 1
+        device.disk.write_bytes(fresh)
+        done = subprocess.run(
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e",
+             f"inject=pwrite64:signal=SIGKILL:when={number}", device.program, "--config",
+             device.config, "--quiet"], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode == 0:
+            break
+        why, state = device.power_on(), device.state()
+        if why == "main":
+            assert device.holds(content) and state == "trial", f"write {number}: {state}"
+        else:
+            assert why == "manual" or state in ("updating", "trial"), f"write {number}: {why}, {state}"
+    assert number > 5 and device.holds(content)
 
 
 def test_hostile_environment_changes_nothing(on_release_1, serving, images):
