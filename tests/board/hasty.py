@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""hasty.py RECOVERY.json [SETTING=NUMBER | SLOT=/DEVICE]... - shorter times, for tests."""
+"""hasty.py RECOVERY.json [SETTING=NUMBER | urls=URL | SLOT=/DEVICE]... - shorter times, for tests."""
 import json
 import sys
 
@@ -10,6 +10,8 @@ for item in sys.argv[2:]:
     name, value = item.split("=", 1)
     if value.isdigit():
         settings["recovery"][name] = int(value)
+    elif name == "urls":
+        settings["recovery"][name] = [value]
     else:
         settings["slots"][name] = value
 with open(sys.argv[1], "w", encoding="utf-8") as file:

@@ -257,6 +257,17 @@ class Board:
                     answer += sock.recv(4096)
         return answer[:-len(prompt)].decode("latin1")
 
+    def insert_stick(self, image):
+        """A USB stick with that image, while the board runs; it stays until it is pulled."""
+        answer = self.monitor(f"drive_add 0 if=none,id=hot,format=raw,readonly=on,"
+                              f"file={Path(image).resolve()}")
+        assert "OK" in answer, answer
+        answer = self.monitor("device_add usb-storage,drive=hot,id=stick")
+        assert "rror" not in answer, answer
+
+    def pull_stick(self):
+        self.monitor("device_del stick")
+
     def network_link(self, up):
         self.monitor(f"set_link n0 {'on' if up else 'off'}")
 

@@ -35,6 +35,15 @@ def put_on_data(card, path, content):
         raise AssertionError(f"debugfs: {done.stderr}")
 
 
+def make_stick(path, files, size_mib=32):
+    """An image of a stick as shops sell them: one FAT file system with {name: bytes}."""
+    subprocess.run(["mkfs.vfat", "-C", str(path), str(size_mib * 1024)], check=True,
+                   capture_output=True)
+    for name, data in files.items():
+        subprocess.run(["mcopy", "-i", str(path), "-", f"::{name}"], input=data, check=True,
+                       capture_output=True)
+
+
 def get_from_data(card, path):
     """Text of a file on the data partition, "" if there is none. The board must be off."""
     start = card.partitions["data"][0]

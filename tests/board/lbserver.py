@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 GUEST_VIEW_OF_HOST = "10.0.2.2"
+BUILT_IN = "10.0.2.100"     # of recovery-knows.itb; see relay.py
 NGINX = "/usr/sbin/nginx"
 
 CONFIG = """\
@@ -81,7 +82,7 @@ class Certificate:
         self.key, self.chain = Path(key), Path(chain)
 
     @classmethod
-    def issue(cls, folder, ca, name="server", addresses=(GUEST_VIEW_OF_HOST, "127.0.0.1"),
+    def issue(cls, folder, ca, name="server", addresses=(GUEST_VIEW_OF_HOST, BUILT_IN, "127.0.0.1"),
               hosts=(), dates=None):
         """@ca: path without suffix of .key and .crt; @dates: ("YYYYMMDDHHMMSSZ", same)."""
         folder = Path(folder)

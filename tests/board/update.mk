@@ -4,7 +4,8 @@
 
 UPD := $(B)/tests/board/update
 UPDATE_TEST_FILES := $(UPD)/release-1.lbu $(UPD)/release-2.lbu $(UPD)/release-2-sick.lbu \
-	$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb
+	$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb \
+	$(UPD)/recovery-knows.itb
 
 # $(call update_description,RELEASE,ROOT)
 define update_description
@@ -44,11 +45,12 @@ $(UPD)/root-2-sick.img: $(IMG)/root-2.img tests/board/wrong/health-fails
 $(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
 	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@
 
-# the same recovery with shorter times; one that asks as often, but does not give up; and
-# one whose slot root cannot be written
+# the same recovery with shorter times; one that asks as often, but does not give up; one
+# whose slot root cannot be written; and one that knows a server by itself
 HASTY_brisk := give_up_s=600 stall_s=15
 HASTY_rom := root=/dev/vda
-$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb: \
+HASTY_knows := urls=https://10.0.2.100:8443/rescue.lbu
+$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb $(UPD)/recovery-knows.itb: \
 		$(UPD)/recovery-%.itb: tests/board/hasty.py \
 		tests/board/update.mk $(IMG)/recovery.itb
 	@mkdir -p $(@D)
