@@ -151,8 +151,8 @@ def classify(start, places, trial):
     """Phase in which @start ended; @trial: what its main is on: "" (none), "good" or "sick"."""
     if not start.booted():
         saving = start.text.rpartition("Saving Environment")[2] if "Saving Env" in start.text else ""
-        inside = saving and not re.search(r"\bOK\b|Failed", saving)
-        return "boot loader: writing its environment" if inside else "boot loader"
+        writing = saving and not re.search(r"\bOK\b|Failed", saving)
+        return "boot loader: writing its environment" if writing else "boot loader"
     if start.booted() == "boot":
         return classify_main(start, places, trial)
     return classify_recovery(start, places)
