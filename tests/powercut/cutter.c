@@ -5,19 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CUTS_MAX 3
-#define SEEDS 16u
-#define FAILURES_SHOWN 20u /* of one scenario */
+#include "known.h"
 
-/* What was followed to its end: open addressing, doubled when it is half full. */
-struct known {
-	struct followed {
-		uint64_t digest; /* 0: free */
-		int64_t burden[2];
-		uint32_t depth;	 /* cuts that were simulated behind it, and 1 */
-	} *entry; /* owned */
-	size_t room, count;
-};
+#define CUTS_MAX 3
+#define FAILURES_SHOWN 20u /* of one scenario */
 
 /* Everything about one scenario that the functions below pass around. */
 struct cutter {
@@ -29,35 +20,25 @@ struct cutter {
 	uint32_t depth;
 	struct sim_cut cut[CUTS_MAX];
 	uint32_t calls; /* of the run without a cut */
-	struct known known;
-};
-
-static const char *const pending_names[SIM_PENDING_COUNT] = {
-	[SIM_KEPT] = "kept", [SIM_LOST] = "lost", [SIM_ONLY] = "only",
-	[SIM_BUT] = "but",   [SIM_SEED] = "seed", [SIM_GARBLED] = "garbled",
+	struct sim_known exact;	 /* bytes after a cut that were judged and followed */
+	struct sim_known states; /* what decides how it goes on: followed to the end */
+	struct sim_known places; /* in a resumed run: the power failed here with every fate */
 };
 
 /* ---- what a failure says ---- */
 
-static void print_cut(const struct sim_cut *cut)
-{
-	if (!cut->at)
-		return;
-	printf(" cut=%u pending=%s", cut->at, pending_names[cut->fate.pending]);
-	if (cut->fate.pending >= SIM_ONLY && cut->fate.pending <= SIM_SEED)
-		printf(":%u", cut->fate.number);
-	printf(" tear=%d", cut->fate.tear);
-}
-
 static void failed(struct cutter *c)
 {
+	char cuts[CUTS_MAX][96];
+
 	c->tally->failed++;
 	if (c->tally->quiet)
 		return;
-	printf("FAIL %s", c->canary ? c->canary->name : c->sc->name);
 	for (int i = 0; i < CUTS_MAX; i++)
-		print_cut(&c->cut[i]);
-	printf("\n     %s\n", c->sim.why);
+		sim_cut_print(&c->cut[i], c->sc->losses, cuts[i], sizeof(cuts[i]));
+	printf("FAIL %s%s%s%s\n     %s\n", c->canary ? c->canary->name : c->sc->name, cuts[0],
+	       cuts[1], cuts[2], c->sim.why);
+	fflush(stdout); /* in one piece: others write there too */
 }
 
 static bool enough(const struct cutter *c)
@@ -72,12 +53,24 @@ static void start(struct cutter *c)
 	sim_init(&c->sim);
 	if (c->tally->sector)
 		c->sim.sector = c->tally->sector;
+	c->sim.losses = c->sc->losses;
 	c->sc->setup(&c->sim);
 	sim_settle(&c->sim);
 	if (c->canary && c->canary->arm)
 		c->canary->arm(&c->sim);
 	sim_begin(&c->sim);
 	c->depth = c->tally->quick ? 1 : c->sc->cuts + c->tally->deep;
+}
+
+/* What nobody may write comes first: it holds in every scenario. */
+static int judge(struct cutter *c, enum sim_moment moment)
+{
+	uint32_t calls = c->sim.calls;
+	int bad = sim_check_writes(&c->sim) || c->sc->check(&c->sim, moment);
+
+	if (c->sim.calls != calls)
+		bad = sim_fail(&c->sim, "the check itself wrote");
+	return bad;
 }
 
 static int run(struct cutter *c)
@@ -98,7 +91,7 @@ static int run_to_end(struct cutter *c)
 	if (err)
 		return sim_fail(&c->sim, "the run ended with %s", lb_error_name(err));
 	sim_reboot(&c->sim);
-	return c->sc->check(&c->sim, SIM_FINISHED);
+	return judge(c, SIM_FINISHED);
 }
 
 /* Up to the power cut at call @at; false when the run was over before. */
@@ -109,136 +102,66 @@ static bool run_to_cut(struct cutter *c, uint32_t at)
 	return c->sim.off;
 }
 
-/* ---- fates ---- */
+/* ---- what was tried before ---- */
 
-struct fates {
-	struct sim_fate *list; /* owned */
-	uint32_t count, room;
-};
-
-static void add_fate(struct fates *f, enum sim_pending pending, uint32_t number, int32_t tear)
+/* False when it goes on from here as from a state that was followed as deep. */
+static bool new_state(struct cutter *c, uint32_t level)
 {
-	if (f->count == f->room) {
-		f->room = f->room ? 2 * f->room : 64;
-		f->list = realloc(f->list, f->room * sizeof(*f->list));
-		if (!f->list)
-			abort();
-	}
-	f->list[f->count++] = (struct sim_fate){ pending, number, tear };
-}
-
-static void add_tear(struct fates *f, int32_t tear, uint32_t pending_count)
-{
-	add_fate(f, SIM_LOST, 0, tear);
-	if (pending_count > 1)
-		add_fate(f, SIM_KEPT, 0, tear);
-}
-
-/* Behind it there is only padding: bytes that say nothing, whichever of them arrive. */
-static int32_t content_end(const struct sim_write *w)
-{
-	size_t end = w->len;
-
-	while (end > 1 && !w->data[end - 1])
-		end--;
-	return (int32_t)end;
-}
-
-/* Log records and the environment end at any byte, what is larger at any sector. */
-static void add_tears(struct fates *f, const struct sim_write *last, uint32_t sector,
-		      uint32_t pending_count)
-{
-	int32_t len = (int32_t)last->len;
-
-	if (last->region->small_writes)
-		for (int32_t k = 1, end = content_end(last); k <= end && k < len; k++)
-			add_tear(f, k, pending_count);
-	add_tear(f, 1, pending_count);
-	add_tear(f, len - 1, pending_count);
-	for (int32_t k = (int32_t)sector; k < len; k += (int32_t)sector) {
-		add_tear(f, k, pending_count);
-		add_tear(f, -k, pending_count);
-	}
-}
-
-static void list_fates(const struct sim *s, bool brief, struct fates *f)
-{
-	uint32_t n = s->pending_count;
-	const struct sim_write *last = n ? &s->pending[n - 1] : NULL;
-
-	add_fate(f, SIM_LOST, 0, 0);
-	if (!n)
-		return; /* nothing was at stake: one fate is as good as another */
-	add_fate(f, SIM_KEPT, 0, 0);
-	add_fate(f, SIM_GARBLED, 0, 0);
-	if (brief) {
-		add_tear(f, (int32_t)(last->len / 2), n);
-		add_fate(f, SIM_SEED, 1, 0);
-		add_fate(f, SIM_SEED, 2, 0);
-		return;
-	}
-	for (uint32_t i = 0; n > 1 && i < n; i++) {
-		add_fate(f, SIM_ONLY, i, 0);
-		add_fate(f, SIM_BUT, i, 0);
-	}
-	for (uint32_t seed = 1; seed <= SEEDS; seed++)
-		add_fate(f, SIM_SEED, seed, 0);
-	add_tears(f, last, s->sector, n);
-}
-
-/* ---- what was followed before ---- */
-
-static struct followed *find(struct known *k, uint64_t digest)
-{
-	size_t i = digest % k->room;
-
-	while (k->entry[i].digest && k->entry[i].digest != digest)
-		i = (i + 1) % k->room;
-	return &k->entry[i];
-}
-
-static void make_room(struct known *k)
-{
-	struct known old = *k;
-
-	if (k->room && 2 * k->count < k->room)
-		return;
-	k->room = old.room ? 2 * old.room : 4096;
-	k->entry = calloc(k->room, sizeof(*k->entry));
-	if (!k->entry)
-		abort();
-	for (size_t i = 0; i < old.room; i++)
-		if (old.entry[i].digest)
-			*find(k, old.entry[i].digest) = old.entry[i];
-	free(old.entry);
-}
-
-/* True when the state was followed as deep as it would be now, and at least as burdened. */
-static bool followed(struct cutter *c, uint32_t level)
-{
-	uint32_t depth = c->depth - level + 1;
 	int64_t burden[2] = { 0, 0 };
-	struct followed *e;
-	uint64_t digest = level;
+	uint64_t digest = c->sc->digest ? c->sc->digest(&c->sim, level > 1)
+					: sim_digest_all(&c->sim);
 
-	if (c->sc->digest) {
-		digest = c->sc->digest(&c->sim, level > 1) | 1;
-	} else {
-		digest = sim_hash(1, c->sim.memo, sizeof(c->sim.memo));
-		for (uint32_t i = 0; i < c->sim.region_count; i++)
-			digest = sim_hash(digest, &(uint64_t){ sim_digest(&c->sim.region[i]) }, 8);
-		digest |= 1;
-	}
 	if (c->sc->burden)
 		c->sc->burden(&c->sim, burden);
-	make_room(&c->known);
-	e = find(&c->known, digest);
-	if (e->digest && e->depth >= depth && e->burden[0] >= burden[0] &&
-	    e->burden[1] >= burden[1])
-		return true;
-	c->known.count += !e->digest;
-	*e = (struct followed){ digest, { burden[0], burden[1] }, depth };
-	return false;
+	return sim_known_add(&c->states, digest, c->depth - level + 1, burden);
+}
+
+/* Byte for byte what another fate left: what was judged need not be judged again. */
+static bool new_bytes(struct cutter *c, uint32_t level)
+{
+	return sim_known_add(&c->exact, sim_digest_all(&c->sim) + level, 1, (int64_t[2]){ 0, 0 });
+}
+
+/* What is under way: in records only where and how much, the states around them say the rest. */
+static uint64_t digest_pending(const struct sim *s, bool all_bytes)
+{
+	uint64_t h = 4;
+
+	for (uint32_t i = 0; i < s->pending_count; i++) {
+		const struct sim_write *w = &s->pending[i];
+		uint64_t where[] = { (uint64_t)(w->region - s->region), w->offset, w->len };
+		bool bytes = all_bytes || !w->region->small_writes;
+
+		if (!bytes && !strncmp(w->region->blk.name, "env", 3))
+			where[0] = where[1] = 0; /* whichever copy is the stale one */
+		h = sim_hash(h, where, sizeof(where));
+		if (bytes)
+			h = sim_hash(h, w->data, w->len);
+	}
+	return h;
+}
+
+/*
+ * In a run that resumes after a cut: false when the power failed before with the
+ * same on the media, the same under way, and the same as if that had arrived. Runs
+ * that resume after different cuts soon do the same.
+ */
+static bool new_place(struct cutter *c, uint32_t level)
+{
+	const struct sim_fate kept = { .pending = SIM_KEPT };
+	int64_t burden[2] = { 0, 0 };
+	struct sim_mark mark;
+	uint64_t digest[3];
+
+	digest[2] = digest_pending(&c->sim, !c->sc->digest);
+	if (c->sc->burden)
+		c->sc->burden(&c->sim, burden);
+	digest[0] = c->sc->digest ? c->sc->digest(&c->sim, true) : sim_digest_all(&c->sim);
+	sim_mark(&c->sim, &kept, &mark);
+	digest[1] = c->sc->digest ? c->sc->digest(&c->sim, true) : sim_digest_all(&c->sim);
+	sim_go_back(&c->sim, &mark);
+	return sim_known_add(&c->places, sim_hash(5, digest, sizeof(digest)), c->depth - level + 1,
+			     burden);
 }
 
 /* ---- all cuts ---- */
@@ -253,18 +176,21 @@ static void one_fate(struct cutter *c, uint32_t level, const struct sim_fate *fa
 	c->cut[level].fate = *fate;
 	sim_mark(&c->sim, fate, &mark);
 	c->tally->cuts++;
-	if (c->sc->check(&c->sim, SIM_AFTER_CUT))
+	if (!new_bytes(c, level))
+		;
+	else if (judge(c, SIM_AFTER_CUT))
 		failed(c);
-	else if (!followed(c, level + 1))
+	else if (new_state(c, level + 1))
 		follow(c, level + 1);
 	sim_go_back(&c->sim, &mark);
 }
 
 static void all_fates(struct cutter *c, uint32_t level)
 {
-	struct fates fates = { 0 };
+	bool brief = c->tally->quick || c->sc->brief || level > 1;
+	struct sim_fates fates = { 0 };
 
-	list_fates(&c->sim, level || c->tally->quick || c->sc->brief, &fates);
+	sim_fates_list(&c->sim, brief, &fates);
 	for (uint32_t i = 0; i < fates.count && !enough(c); i++)
 		one_fate(c, level, &fates.list[i]);
 	free(fates.list);
@@ -294,7 +220,7 @@ static void cut_everywhere(struct cutter *c, const struct sim_ops *ops, uint32_t
 		sim_enter(&c->sim, &ops->op[i]);
 		if (sim_is_call(&ops->op[i])) {
 			c->cut[level].at = ++at;
-			if (level || !c->tally->parts || at % c->tally->parts == c->tally->part)
+			if (!level || new_place(c, level))
 				all_fates(c, level);
 			c->sim.calls = at;
 		}
@@ -335,52 +261,20 @@ void sim_powercut(const struct sim_scenario *sc, const struct sim_canary *canary
 
 	start(&c);
 	follow(&c, 0);
-	if (!tally->quiet)
-		printf("  %s %s: %u calls, %llu cuts, %zu states\n",
-		       tally->failed == c.failed_before ? "PASS" : "FAIL", sc->name, c.calls,
-		       (unsigned long long)(tally->cuts - cuts_before), c.known.count);
-	free(c.known.entry);
+	if (!tally->quiet) {
+		printf("  %s %s%s: %u calls, %llu cuts, %zu states\n",
+		       tally->failed == c.failed_before ? "PASS" : "FAIL", sc->name,
+		       tally->sector == 4096 ? " (sectors of 4096)" : "", c.calls,
+		       (unsigned long long)(tally->cuts - cuts_before), c.states.count);
+		fflush(stdout);
+	}
+	sim_known_free(&c.exact);
+	sim_known_free(&c.states);
+	sim_known_free(&c.places);
 	sim_free(&c.sim);
 }
 
 /* ---- replay ---- */
-
-static bool parse_pending(struct sim_fate *fate, const char *text)
-{
-	const char *colon = strchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : strlen(text);
-
-	for (int i = 0; i < SIM_PENDING_COUNT; i++) {
-		if (strlen(pending_names[i]) != len || strncmp(pending_names[i], text, len))
-			continue;
-		fate->pending = (enum sim_pending)i;
-		fate->number = colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
-		return true;
-	}
-	return false;
-}
-
-static bool parse_cuts(struct cutter *c, int count, char *const *words)
-{
-	struct sim_cut *cut = NULL;
-
-	for (int i = 0; i < count; i++) {
-		if (!strncmp(words[i], "cut=", 4)) {
-			cut = cut ? cut + 1 : c->cut;
-			if (cut == c->cut + CUTS_MAX)
-				return false;
-			cut->at = (uint32_t)strtoul(words[i] + 4, NULL, 10);
-		} else if (cut && !strncmp(words[i], "pending=", 8)) {
-			if (!parse_pending(&cut->fate, words[i] + 8))
-				return false;
-		} else if (cut && !strncmp(words[i], "tear=", 5)) {
-			cut->fate.tear = (int32_t)strtol(words[i] + 5, NULL, 10);
-		} else {
-			return false;
-		}
-	}
-	return true;
-}
 
 int sim_replay(const struct sim_scenario *sc, const struct sim_canary *canary, int count,
 	       char *const *words)
@@ -390,7 +284,7 @@ int sim_replay(const struct sim_scenario *sc, const struct sim_canary *canary, i
 	struct sim_mark mark;
 	int bad = 0;
 
-	if (!parse_cuts(&c, count, words))
+	if (!sim_cuts_parse(c.cut, CUTS_MAX, sc->losses, count, words))
 		return 2;
 	start(&c);
 	sim_mark(&c.sim, NULL, &mark);
@@ -404,7 +298,7 @@ int sim_replay(const struct sim_scenario *sc, const struct sim_canary *canary, i
 			continue;
 		}
 		sim_power_on(&c.sim, &c.cut[i].fate);
-		bad = sc->check(&c.sim, SIM_AFTER_CUT);
+		bad = judge(&c, SIM_AFTER_CUT);
 	}
 	if (!bad) {
 		printf("power-on, no cut\n");

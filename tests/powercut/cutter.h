@@ -8,12 +8,13 @@
  *
  * A run is recorded once; the state at each call is made from the record. What
  * the media hold after a cut is looked up among what was followed before: the
- * programs are deterministic, so the same state ends in the same way.
+ * programs are deterministic, so the same state ends in the same way. In a run
+ * that resumes, a call is left out if the power failed in the same one before.
  */
 #ifndef POWERCUT_CUTTER_H
 #define POWERCUT_CUTTER_H
 
-#include "sim.h"
+#include "fates.h"
 
 enum sim_moment {
 	SIM_AFTER_CUT,	/* the power came back, nothing ran yet */
@@ -33,6 +34,8 @@ struct sim_scenario {
 	uint64_t (*digest)(struct sim *s, bool coarse);
 	/* grows with what a cut cost so far: a state that cost more is followed again; may be NULL */
 	void (*burden)(const struct sim *s, int64_t ret[2]);
+	/* what a cut may take away besides; NULL: nothing */
+	const struct sim_loss *losses;
 	bool brief;	/* fewer fates, for runs over large regions */
 };
 
@@ -51,13 +54,6 @@ struct sim_tally {
 	bool quick;    /* few fates, one cut: for slow builds */
 	bool deep;     /* one cut more than the scenario asks for */
 	uint32_t sector; /* bytes; 0: 512 */
-	uint32_t part, parts; /* only every @parts-th first cut; 0: all */
-};
-
-/* One cut, as the line of a failure names it. */
-struct sim_cut {
-	uint32_t at; /* mutating call, from 1; 0: none */
-	struct sim_fate fate;
 };
 
 void sim_powercut(const struct sim_scenario *sc, const struct sim_canary *canary,

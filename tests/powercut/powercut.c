@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * powercut                        every scenario, then every canary
+ * powercut                        every scenario and every canary, one process for each processor
  * powercut --quick                the same with fewer fates, each run cut once
  * powercut --deep                 one cut deeper, media with sectors of 512 and of 4096 bytes
- * powercut ... --part 1/2         half of the first cuts and half of the canaries; exit 0 if all is well
- * powercut --sum LOG...           adds up the last lines of all parts
+ * powercut ... --jobs N           so many processes
  * powercut --list
- * powercut --only NAME            one scenario
+ * powercut --only NAME            one scenario or canary; after it --quick or --deep may follow
  * powercut --replay NAME cut=17 pending=lost tear=2 ...   what a FAIL line names, call by call
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "scenarios.h"
 
 static const struct sim_scenario *const scenario_tables[] = {
-	log_scenarios, handover_scenarios, device_scenarios, self_update_scenarios,
+	device_scenarios, self_update_scenarios, log_scenarios, handover_scenarios,
 };
 static const struct sim_canary *const canary_tables[] = {
-	log_canaries, handover_canaries, device_canaries, self_update_canaries,
+	device_canaries, self_update_canaries, log_canaries, handover_canaries,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -41,108 +44,117 @@ static const struct sim_canary *find_canary(const char *name)
 	return NULL;
 }
 
-/* The canaries of this part. */
-static uint32_t run_canaries(const struct sim_tally *how, uint32_t *ret_count)
+/* ---- everything, on several processors ---- */
+
+/* Shared between the processes. */
+struct sums {
+	uint64_t next; /* piece of work that nobody has taken yet */
+	uint64_t cuts, failed, caught, canaries;
+};
+
+static uint64_t add(uint64_t *sum, uint64_t n)
 {
-	uint32_t caught = 0, number = 0;
+	return __atomic_fetch_add(sum, n, __ATOMIC_SEQ_CST);
+}
 
-	*ret_count = 0;
-	for (size_t t = 0; t < COUNT(canary_tables); t++) {
-		for (const struct sim_canary *k = canary_tables[t]; k->name; k++) {
-			struct sim_tally tally = { .quiet = true, .quick = true };
+static void run_canary(const struct sim_canary *k, struct sums *sums)
+{
+	struct sim_tally tally = { .quiet = true, .quick = true };
 
-			if (how->parts && number++ % how->parts != how->part)
-				continue;
-			sim_powercut(find_scenario(k->scenario), k, &tally);
-			tally.quick = false; /* few cuts find most of them; some take all */
-			if (!tally.failed)
-				sim_powercut(find_scenario(k->scenario), k, &tally);
-			++*ret_count;
-			caught += tally.failed > 0;
-			printf("  %s canary %s, after %llu cuts\n",
-			       tally.failed ? "caught" : "MISSED", k->name,
-			       (unsigned long long)tally.cuts);
-		}
+	sim_powercut(find_scenario(k->scenario), k, &tally);
+	tally.quick = false; /* few cuts find most of them; some take all */
+	if (!tally.failed)
+		sim_powercut(find_scenario(k->scenario), k, &tally);
+	add(&sums->canaries, 1);
+	add(&sums->caught, tally.failed > 0);
+	printf("  %s canary %s, after %llu cuts\n", tally.failed ? "caught" : "MISSED", k->name,
+	       (unsigned long long)tally.cuts);
+	fflush(stdout);
+}
+
+static void run_scenario(const struct sim_scenario *sc, const struct sim_tally *how,
+			 struct sums *sums)
+{
+	struct sim_tally tally = *how;
+
+	sim_powercut(sc, NULL, &tally);
+	add(&sums->cuts, tally.cuts);
+	add(&sums->failed, tally.failed);
+}
+
+/* Takes what is next, until nothing is left: scenarios, those with large sectors, canaries. */
+static void work(const struct sim_tally *how, struct sums *sums)
+{
+	uint64_t number = 0, mine = add(&sums->next, 1);
+	struct sim_tally tally = *how;
+
+	for (int pass = 0; pass <= how->deep; pass++) {
+		tally.sector = pass ? 4096 : 512;
+		for (size_t t = 0; t < COUNT(scenario_tables); t++)
+			for (const struct sim_scenario *sc = scenario_tables[t]; sc->name; sc++)
+				if (number++ == mine) {
+					run_scenario(sc, &tally, sums);
+					mine = add(&sums->next, 1);
+				}
 	}
-	return caught;
+	for (size_t t = 0; t < COUNT(canary_tables); t++)
+		for (const struct sim_canary *k = canary_tables[t]; k->name; k++)
+			if (number++ == mine) {
+				run_canary(k, sums);
+				mine = add(&sums->next, 1);
+			}
 }
 
 /* The line that counts. */
-static int conclude(uint64_t cuts, uint64_t bad, uint64_t caught, uint64_t canaries)
+static int conclude(const struct sums *sums)
 {
 	printf("powercut: %llu cuts, %llu failed, canaries %llu of %llu caught\n",
-	       (unsigned long long)cuts, (unsigned long long)bad, (unsigned long long)caught,
-	       (unsigned long long)canaries);
-	return bad || caught != canaries || !cuts;
+	       (unsigned long long)sums->cuts, (unsigned long long)sums->failed,
+	       (unsigned long long)sums->caught, (unsigned long long)sums->canaries);
+	return sums->failed || sums->caught != sums->canaries || !sums->cuts;
 }
 
-static void run_scenarios(struct sim_tally *tally)
+static int run_all(const struct sim_tally *how, long jobs)
 {
-	for (size_t t = 0; t < COUNT(scenario_tables); t++)
-		for (const struct sim_scenario *sc = scenario_tables[t]; sc->name; sc++)
-			sim_powercut(sc, NULL, tally);
-}
+	struct sums *sums = mmap(NULL, sizeof(*sums), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
 
-static int run_all(struct sim_tally *tally)
-{
-	uint32_t canaries, caught;
+	if (sums == MAP_FAILED)
+		abort();
+	for (long i = 0; i < jobs; i++) {
+		pid_t pid = fork();
 
-	run_scenarios(tally);
-	if (tally->deep) {
-		printf("  sectors of 4096 bytes:\n");
-		tally->sector = 4096;
-		run_scenarios(tally);
+		if (pid < 0)
+			abort();
+		if (!pid) {
+			work(how, sums);
+			exit(0);
+		}
 	}
-	caught = run_canaries(tally, &canaries);
-	return conclude(tally->cuts, tally->failed, caught, canaries);
+	while (wait(&status) > 0)
+		sums->failed += status != 0; /* a crash, or memory that leaked */
+	return conclude(sums);
 }
 
-/* Numbers of the last line of @path are added to @sum. */
-static bool add_log(const char *path, unsigned long long sum[4])
+/* Options of a run; false: something else was asked for. */
+static bool parse_run(int argc, char **argv, struct sim_tally *tally, long *jobs)
 {
-	FILE *f = fopen(path, "r");
-	unsigned long long n[4];
-	bool found = false;
-	char line[512];
-
-	while (f && fgets(line, sizeof(line), f))
-		found = sscanf(line, "powercut: %llu cuts, %llu failed, canaries %llu of %llu caught",
-			       &n[0], &n[1], &n[2], &n[3]) == 4;
-	for (int i = 0; found && i < 4; i++)
-		sum[i] += n[i];
-	if (f)
-		fclose(f);
-	return found;
-}
-
-static int add_up(int count, char *const *paths)
-{
-	unsigned long long sum[4] = { 0 };
-
-	for (int i = 0; i < count; i++) {
-		if (add_log(paths[i], sum))
-			continue;
-		fprintf(stderr, "powercut: %s does not end as it should\n", paths[i]);
-		return 1;
-	}
-	return conclude(sum[0], sum[1], sum[2], sum[3]);
-}
-
-/* Options of a run over everything; false: something else was asked for. */
-static bool parse_run(int argc, char **argv, struct sim_tally *tally)
-{
-	for (int i = 1; i < argc; i++) {
+	for (int i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "--quick"))
 			tally->quick = true;
 		else if (!strcmp(argv[i], "--deep"))
 			tally->deep = true;
-		else if (strcmp(argv[i], "--part") || ++i == argc ||
-			 sscanf(argv[i], "%u/%u", &tally->part, &tally->parts) != 2 ||
-			 !tally->part || tally->part-- > tally->parts)
+		else if (!strcmp(argv[i], "--sector") && i + 1 < argc)
+			tally->sector = (uint32_t)strtoul(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--jobs") || ++i == argc ||
+			 (*jobs = strtol(argv[i], NULL, 10)) < 1)
 			return false;
 	}
 	return true;
 }
+
+/* ---- one thing ---- */
 
 static int list_all(void)
 {
@@ -157,9 +169,9 @@ static int list_all(void)
 
 static int usage(void)
 {
-	fputs("usage: powercut [--quick | --deep] [--part I/N]\n"
-	      "       powercut [--list | --only NAME | --sum LOG... |\n"
-	      "                 --replay NAME cut=N pending=FATE tear=N ...]\n",
+	fputs("usage: powercut [--quick | --deep] [--jobs N]\n"
+	      "       powercut [--list | --only NAME [--quick | --deep] [--sector BYTES] |\n"
+	      "                 --replay NAME cut=N pending=FATE tear=N loss=WHAT ...]\n",
 	      stderr);
 	return 2;
 }
@@ -170,19 +182,17 @@ int main(int argc, char **argv)
 	const struct sim_scenario *sc =
 		canary ? find_scenario(canary->scenario) : argc > 2 ? find_scenario(argv[2]) : NULL;
 	struct sim_tally tally = { 0 };
+	long jobs = sysconf(_SC_NPROCESSORS_ONLN);
 	int ret;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (parse_run(argc, argv, &tally))
-		return run_all(&tally);
-	if (argc > 2 && !strcmp(argv[1], "--sum"))
-		return add_up(argc - 2, argv + 2);
+	if (parse_run(argc - 1, argv + 1, &tally, &jobs))
+		return run_all(&tally, jobs > 0 ? jobs : 1);
 	if (argc == 2 && !strcmp(argv[1], "--list"))
 		return list_all();
 	tally = (struct sim_tally){ 0 };
 	if (!sc)
 		return usage();
-	if (argc == 3 && !strcmp(argv[1], "--only")) {
+	if (!strcmp(argv[1], "--only") && parse_run(argc - 3, argv + 3, &tally, &jobs)) {
 		sim_powercut(sc, canary, &tally);
 		return tally.failed > 0;
 	}

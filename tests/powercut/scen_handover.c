@@ -513,11 +513,11 @@ static void deaf_state(struct sim *s)
 }
 
 const struct sim_canary handover_canaries[] = {
-	{ "stage-flag-before-request", "handover-stage", run_stage_flag_first, NULL },
+	{ "staging-flag-before-request", "handover-stage", run_stage_flag_first, NULL },
 	{ "begin-forgets-who-asked", "handover-begin-manual", run_begin_flag_first, NULL },
-	{ "finish-flag-before-state", "handover-finish", run_finish_flag_first, NULL },
-	{ "finish-flag-and-trial-apart", "handover-finish", run_finish_in_two, NULL },
-	{ "confirm-environment-before-state", "handover-confirm", run_confirm_env_first, NULL },
-	{ "finish-state-not-flushed", "handover-finish", NULL, deaf_state },
+	{ "flag-before-state-at-finish", "handover-finish", run_finish_flag_first, NULL },
+	{ "flag-and-trial-in-two-commits", "handover-finish", run_finish_in_two, NULL },
+	{ "environment-before-state-at-confirm", "handover-confirm", run_confirm_env_first, NULL },
+	{ "state-not-flushed-before-the-flag", "handover-finish", NULL, deaf_state },
 	{ 0 },
 };

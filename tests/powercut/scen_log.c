@@ -470,12 +470,12 @@ static int env_in_place(struct sim *s)
 }
 
 const struct sim_canary log_canaries[] = {
-	{ "log-without-flush", "log-put", NULL, deaf_state },
-	{ "log-header-before-records", "log-change-halves", NULL, deaf_state },
-	{ "log-record-in-place", "log-put", put_in_place, NULL },
-	{ "log-erase-before-copy", "log-change-halves", erase_then_copy, NULL },
-	{ "log-generation-used-before", "log-remains-stay-dead",
+	{ "record-without-flush", "log-put", NULL, deaf_state },
+	{ "compaction-header-before-records", "log-change-halves", NULL, deaf_state },
+	{ "state-record-in-place", "log-put", put_in_place, NULL },
+	{ "erase-before-compaction-copy", "log-change-halves", erase_then_copy, NULL },
+	{ "compaction-generation-used-before", "log-remains-stay-dead",
 	  put_with_a_generation_used_before, NULL },
-	{ "env-in-place", "env-commit", env_in_place, NULL },
+	{ "environment-in-place", "env-commit", env_in_place, NULL },
 	{ 0 },
 };

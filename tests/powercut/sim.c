@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "sim.h"
-
+/* Media, what they held before, and the block port over them. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void *must(void *p)
+#include "base/bytes.h"
+#include "sim_internal.h"
+
+void *sim_must(void *p)
 {
 	if (!p) {
 		fputs("powercut: out of memory\n", stderr);
@@ -16,6 +18,7 @@ static void *must(void *p)
 }
 
 #define PAGE 4096u
+#define NEIGHBOUR 0xa5 /* each of its bytes */
 
 /* ---- the medium, and what it held before ---- */
 
@@ -41,6 +44,8 @@ static size_t page_count(const struct sim_region *r)
 static void touch(struct sim_region *r, uint64_t offset, size_t len)
 {
 	r->digest = 0;
+	if (offset + len > r->blk.size_bytes)
+		return; /* a neighbour: no page of ours */
 	for (uint64_t p = offset / PAGE; len && p <= (offset + len - 1) / PAGE; p++)
 		r->page[p] = 0;
 }
@@ -53,28 +58,45 @@ static void remember(struct sim_region *r, uint64_t offset, size_t len)
 		return;
 	if (j->len + len > j->room) {
 		j->room = 2 * (j->room + len);
-		j->bytes = must(realloc(j->bytes, j->room));
+		j->bytes = sim_must(realloc(j->bytes, j->room));
 	}
 	if (j->count == j->undo_room) {
 		j->undo_room = j->undo_room ? 2 * j->undo_room : 256;
-		j->undo = must(realloc(j->undo, j->undo_room * sizeof(*j->undo)));
+		j->undo = sim_must(realloc(j->undo, j->undo_room * sizeof(*j->undo)));
 	}
 	memcpy(j->bytes + j->len, r->medium + offset, len);
 	j->len += len;
 	j->undo[j->count++] = (struct undo){ r, offset, len };
 }
 
-/* The only way in which the medium changes once the power may fail. */
-static void put(struct sim_region *r, uint64_t offset, const void *data, size_t len)
+void sim_forget_digests(struct sim_region *r)
+{
+	touch(r, 0, r->blk.size_bytes);
+}
+
+void sim_put(struct sim_region *r, uint64_t offset, const void *data, size_t len)
 {
 	if (!len)
 		return;
+	if (offset + len > r->blk.size_bytes + SIM_GUARD_BYTES)
+		abort(); /* beyond what is simulated */
+	r->strayed = r->strayed || offset + len > r->blk.size_bytes;
 	remember(r, offset, len);
 	memcpy(r->medium + offset, data, len);
 	touch(r, offset, len);
 }
 
-static void undo_to(struct sim *s, size_t count)
+struct sim_journal *sim_journal_new(void)
+{
+	return sim_must(calloc(1, sizeof(struct sim_journal)));
+}
+
+size_t sim_journal_count(const struct sim *s)
+{
+	return s->journal->count;
+}
+
+void sim_undo_to(struct sim *s, size_t count)
 {
 	struct sim_journal *j = s->journal;
 
@@ -126,6 +148,16 @@ uint64_t sim_digest(struct sim_region *r)
 	return r->digest;
 }
 
+uint64_t sim_digest_all(struct sim *s)
+{
+	uint64_t h = sim_hash(s->power_cycles, s->memo, sizeof(s->memo));
+
+	h = mix(h, s->payload_read);
+	for (uint32_t i = 0; i < s->region_count; i++)
+		h = mix(mix(h, sim_digest(&s->region[i])), s->region[i].written);
+	return h | 1;
+}
+
 /* ---- regions ---- */
 
 static struct sim_region *region_of(struct lb_blk *b)
@@ -144,10 +176,8 @@ static void overlay(const struct sim_write *w, uint64_t offset, uint8_t *buf, si
 		memcpy(buf + (from - offset), w->data + (from - w->offset), end - from);
 }
 
-static void drain(struct sim *s, struct sim_region *r);
-
-static void record(struct sim *s, enum sim_op_kind kind, struct sim_region *r, uint64_t offset,
-		   const void *data, size_t len)
+void sim_record(struct sim *s, enum sim_op_kind kind, struct sim_region *r, uint64_t offset,
+		const void *data, size_t len)
 {
 	struct sim_ops *ops = s->ops;
 	struct sim_op *op;
@@ -156,14 +186,14 @@ static void record(struct sim *s, enum sim_op_kind kind, struct sim_region *r, u
 		return;
 	if (ops->count == ops->room) {
 		ops->room = ops->room ? 2 * ops->room : 128;
-		ops->op = must(realloc(ops->op, ops->room * sizeof(*ops->op)));
+		ops->op = sim_must(realloc(ops->op, ops->room * sizeof(*ops->op)));
 	}
 	op = &ops->op[ops->count++];
 	*op = (struct sim_op){ .kind = kind, .region = r, .offset = offset, .len = len,
 			       .payload_read = s->payload_read };
 	memcpy(op->memo, s->memo, sizeof(op->memo));
 	if (data)
-		op->data = memcpy(must(malloc(len + 1)), data, len);
+		op->data = memcpy(sim_must(malloc(len + 1)), data, len);
 }
 
 static int region_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
@@ -172,9 +202,9 @@ static int region_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 
 	if (r->sim->off)
 		return -LB_E_POWER;
-	memcpy(buf, r->medium + offset, len);
+	memcpy(buf, (r->cache ? r->cache : r->medium) + offset, len);
 	for (uint32_t i = 0; i < r->sim->pending_count; i++)
-		if (r->sim->pending[i].region == r)
+		if (r->sim->pending[i].region == r && !r->cache)
 			overlay(&r->sim->pending[i], offset, buf, len);
 	return 0;
 }
@@ -184,10 +214,10 @@ static int region_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size
 	struct sim_region *r = region_of(b);
 
 	if (r->lazy && !r->sim->off) {
-		record(r->sim, SIM_OP_DRAIN, r, 0, NULL, 0);
-		drain(r->sim, r);
+		sim_record(r->sim, SIM_OP_DRAIN, r, 0, NULL, 0);
+		sim_drain(r->sim, r);
 	}
-	if (r->cached_medium)
+	if (r->cache)
 		return region_read(b, offset, buf, len);
 	if (r->sim->off)
 		return -LB_E_POWER;
@@ -207,20 +237,31 @@ static bool call(struct sim *s, const char *what, struct sim_region *r, uint64_t
 	return s->off;
 }
 
-static void push(struct sim *s, struct sim_region *r, uint64_t offset, const void *buf, size_t len)
+void sim_push(struct sim *s, struct sim_region *r, uint64_t offset, const void *buf, size_t len)
 {
 	struct sim_write *w;
 
 	if (s->pending_count == s->pending_room) {
 		s->pending_room = s->pending_room ? 2 * s->pending_room : 64;
-		s->pending = must(realloc(s->pending, s->pending_room * sizeof(*s->pending)));
+		s->pending = sim_must(realloc(s->pending, s->pending_room * sizeof(*s->pending)));
 	}
 	w = &s->pending[s->pending_count++];
 	w->region = r;
 	w->offset = offset;
 	w->len = len;
-	w->data = must(malloc(len ? len : 1));
+	w->data = sim_must(malloc(len ? len : 1));
 	memcpy(w->data, buf, len);
+}
+
+/* What is written must be what one of the releases has there. */
+static void verify(struct sim_region *r, uint64_t offset, const void *buf, size_t len)
+{
+	bool known = !r->releases[0];
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(r->releases); i++)
+		if (r->releases[i] && offset + len <= r->release_bytes)
+			known = known || !memcmp(r->releases[i] + offset, buf, len);
+	r->sim->memo[SIM_MEMO_UNVERIFIED] += !known;
 }
 
 static int region_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
@@ -230,16 +271,18 @@ static int region_write(struct lb_blk *b, uint64_t offset, const void *buf, size
 
 	if (r->sim->off)
 		return -LB_E_POWER;
+	verify(r, offset, buf, len);
 	worn = r->worn_at > r->written && r->worn_at <= r->written + len;
-	record(r->sim, SIM_OP_WRITE, r, offset, worn ? NULL : buf, len);
+	sim_record(r->sim, SIM_OP_WRITE, r, offset, worn ? NULL : buf, len);
 	if (!worn)
-		push(r->sim, r, offset, buf, len);
+		sim_push(r->sim, r, offset, buf, len);
+	if (r->cache)
+		memcpy(r->cache + offset, buf, len);
 	r->written += len;
 	return call(r->sim, "write", r, offset, len) ? -LB_E_POWER : 0;
 }
 
-/* Makes @r's pending writes durable, or everybody's when @r is NULL. */
-static void drain(struct sim *s, struct sim_region *r)
+void sim_drain(struct sim *s, struct sim_region *r)
 {
 	uint32_t kept = 0;
 
@@ -250,7 +293,7 @@ static void drain(struct sim *s, struct sim_region *r)
 			s->pending[kept++] = *w;
 			continue;
 		}
-		put(w->region, w->offset, w->data, w->len);
+		sim_put(w->region, w->offset, w->data, w->len);
 		free(w->data);
 	}
 	s->pending_count = kept;
@@ -262,11 +305,11 @@ static int region_flush(struct lb_blk *b)
 
 	if (r->sim->off)
 		return -LB_E_POWER;
-	record(r->sim, SIM_OP_FLUSH, r, 0, NULL, 0);
+	sim_record(r->sim, SIM_OP_FLUSH, r, 0, NULL, 0);
 	if (call(r->sim, "flush", r, 0, 0))
 		return -LB_E_POWER;
 	if (!r->deaf && !r->lazy)
-		drain(r->sim, r);
+		sim_drain(r->sim, r);
 	return 0;
 }
 
@@ -294,10 +337,49 @@ struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes)
 	r->blk.size_bytes = size_bytes;
 	r->small_writes = !strcmp(name, "state") || !strncmp(name, "env", 3);
 	snprintf(r->blk.name, sizeof(r->blk.name), "%s", name);
-	r->medium = must(malloc(size_bytes));
+	r->room = sim_must(malloc(size_bytes + 2 * SIM_GUARD_BYTES));
+	memset(r->room, NEIGHBOUR, size_bytes + 2 * SIM_GUARD_BYTES);
+	r->medium = r->room + SIM_GUARD_BYTES;
 	memset(r->medium, 0xff, size_bytes);
-	r->page = must(calloc(page_count(r), sizeof(*r->page)));
+	r->page = sim_must(calloc(page_count(r), sizeof(*r->page)));
 	return &r->blk;
+}
+
+struct lb_blk *sim_add_untouchable(struct sim *s, const char *name, size_t size_bytes)
+{
+	struct lb_blk *blk = sim_add(s, name, size_bytes);
+	struct sim_region *r = &s->region[s->region_count - 1];
+
+	for (size_t i = 0; i < size_bytes; i++)
+		r->medium[i] = (uint8_t)(i * 31 + i / 251);
+	r->untouchable = true;
+	r->pristine = sim_digest(r);
+	return blk;
+}
+
+static bool neighbour_harmed(const struct sim_region *r)
+{
+	const uint8_t *before = r->room, *after = r->medium + r->blk.size_bytes;
+
+	for (size_t i = 0; i < SIM_GUARD_BYTES; i++)
+		if (before[i] != NEIGHBOUR || after[i] != NEIGHBOUR)
+			return true;
+	return false;
+}
+
+int sim_check_writes(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->region_count; i++) {
+		struct sim_region *r = &s->region[i];
+
+		if (r->untouchable && (r->written || sim_digest(r) != r->pristine))
+			return sim_fail(s, "%s was written, which nothing may touch", r->blk.name);
+		if (r->strayed && neighbour_harmed(r))
+			return sim_fail(s, "what lies behind %s was written", r->blk.name);
+	}
+	if (s->memo[SIM_MEMO_UNVERIFIED])
+		return sim_fail(s, "something was written that is in no release");
+	return 0;
 }
 
 struct sim_region *sim_region(struct sim *s, const char *name)
@@ -314,136 +396,39 @@ struct lb_blk *sim_blk(struct sim *s, const char *name)
 	return &sim_region(s, name)->blk;
 }
 
-/* ---- clock ---- */
+/* ---- all of it ---- */
 
-static struct sim *sim_of_clock(struct lb_clock *c)
-{
-	return (struct sim *)((char *)c - offsetof(struct sim, clock));
-}
-
-static uint64_t clock_ms(struct lb_clock *c)
-{
-	return sim_of_clock(c)->now_ms;
-}
-
-static int64_t clock_wall(struct lb_clock *c)
-{
-	return 1700000000 + (int64_t)(sim_of_clock(c)->now_ms / 1000);
-}
-
-static void clock_sleep(struct lb_clock *c, uint32_t ms)
-{
-	sim_of_clock(c)->now_ms += ms;
-}
-
-/* ---- source ---- */
-
-struct sim_source {
-	struct lb_source source;
-	struct sim *sim;
-	const uint8_t *bytes; /* borrowed */
-	uint64_t len, pos;
-	uint64_t since_seek;
-	struct sim_source_manners manners;
-};
-
-static int source_seek(struct lb_source *b, uint64_t offset, uint64_t len, struct lb_error *err)
-{
-	struct sim_source *src = (struct sim_source *)b;
-
-	if (src->sim->off)
-		return lb_error_set(err, LB_E_POWER, "the power is off");
-	if (src->manners.sequential && offset < src->pos)
-		return lb_error_set(err, LB_E_UNSUPPORTED, "the source cannot go back");
-	src->pos = offset;
-	src->since_seek = 0;
-	b->requests++;
-	return 0;
-}
-
-static bool answers(const struct sim_source *src)
-{
-	const struct sim_source_manners *m = &src->manners;
-
-	return !m->dead && !(m->silent_ms && src->sim->payload_read >= m->silent_from &&
-			     src->sim->now_ms < m->silent_ms);
-}
-
-static ptrdiff_t source_read(struct lb_source *b, void *buf, size_t len, struct lb_error *err)
-{
-	struct sim_source *src = (struct sim_source *)b;
-	uint64_t room = src->manners.lose_every ? src->manners.lose_every - src->since_seek : len;
-
-	if (src->sim->off)
-		return lb_error_set(err, LB_E_POWER, "the power is off");
-	if (!answers(src) || !room)
-		return lb_error_set(err, LB_E_AGAIN, "the connection was lost");
-	if (src->pos >= src->len)
-		return 0;
-	if (len > src->len - src->pos)
-		len = src->len - src->pos;
-	if (len > room)
-		len = room;
-	memcpy(buf, src->bytes + src->pos, len);
-	if (src->pos >= src->manners.payload_offset) {
-		src->sim->payload_read += len;
-		b->fetched_bytes += len;
-	}
-	src->pos += len;
-	src->since_seek += len;
-	return (ptrdiff_t)len;
-}
-
-static void source_close(struct lb_source *b)
-{
-	free(b);
-}
-
-struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t len,
-				  const struct sim_source_manners *manners)
-{
-	static const struct lb_source_ops ops = {
-		.seek = source_seek, .read = source_read, .close = source_close,
-	};
-	struct sim_source *src = must(calloc(1, sizeof(*src)));
-
-	src->source.ops = &ops;
-	src->sim = s;
-	src->bytes = bytes;
-	src->len = len;
-	src->manners = *manners;
-	src->source.sequential = manners->sequential;
-	return &src->source;
-}
-
-/* ---- power ---- */
-
-void sim_init(struct sim *s)
-{
-	static const struct lb_clock_ops ops = {
-		.monotonic_ms = clock_ms, .wall_s = clock_wall, .sleep_ms = clock_sleep,
-	};
-
-	memset(s, 0, sizeof(*s));
-	s->clock.ops = &ops;
-	s->ms_per_call = 1;
-	s->sector = 512;
-}
-
-static void drop_pending(struct sim *s)
+void sim_drop_pending(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->pending_count; i++)
 		free(s->pending[i].data);
 	s->pending_count = 0;
 }
 
+void sim_drop_caches(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->region_count; i++)
+		if (s->region[i].cache)
+			memcpy(s->region[i].cache, s->region[i].medium,
+			       s->region[i].blk.size_bytes);
+}
+
+void sim_init(struct sim *s)
+{
+	memset(s, 0, sizeof(*s));
+	sim_clock_init(&s->clock);
+	s->ms_per_call = 1;
+	s->sector = 512;
+}
+
 void sim_free(struct sim *s)
 {
-	drop_pending(s);
+	sim_drop_pending(s);
 	free(s->pending);
 	for (uint32_t i = 0; i < s->region_count; i++) {
-		free(s->region[i].medium);
+		free(s->region[i].room);
 		free(s->region[i].page);
+		free(s->region[i].cache);
 	}
 	if (s->journal) {
 		free(s->journal->bytes);
@@ -453,189 +438,12 @@ void sim_free(struct sim *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static void switch_on(struct sim *s)
+void sim_keep_cache(struct sim *s, const char *name)
 {
-	s->off = false;
-	s->calls = 0;
-	s->cut_at = 0;
-	s->now_ms = 0;
-}
+	struct sim_region *r = sim_region(s, name);
 
-void sim_settle(struct sim *s)
-{
-	drain(s, NULL);
-	switch_on(s);
-}
-
-void sim_reboot(struct sim *s)
-{
-	record(s, SIM_OP_REBOOT, NULL, 0, NULL, 0);
-	drop_pending(s);
-}
-
-/* xorshift32: the same subsets on every machine */
-static uint32_t next_random(uint32_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 17;
-	*seed ^= *seed << 5;
-	return *seed;
-}
-
-/* Bytes of write @i that reach the medium: > 0 first, < 0 last, 0 none. */
-static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t i, uint32_t *seed)
-{
-	int64_t len = (int64_t)s->pending[i].len;
-
-	if (fate->tear && i + 1 == s->pending_count)
-		return fate->tear > len ? len : fate->tear < -len ? -len : fate->tear;
-	switch (fate->pending) {
-	case SIM_KEPT:
-	case SIM_GARBLED:
-		return len;
-	case SIM_ONLY:
-		return i == fate->number ? len : 0;
-	case SIM_BUT:
-		return i == fate->number ? 0 : len;
-	case SIM_SEED:
-		switch (next_random(seed) % 4) {
-		case 0:
-			return 0;
-		case 1: /* some sectors */
-			return (int64_t)(next_random(seed) % ((uint64_t)len / s->sector + 1)) *
-			       s->sector;
-		default:
-			return len;
-		}
-	default:
-		return 0;
-	}
-}
-
-/* Whole sectors of the write that was under way, neighbours' bytes included. */
-static void garble(const struct sim_write *w)
-{
-	struct sim_region *r = w->region;
-	uint32_t sector = r->sim->sector, seed = 99;
-	uint64_t from = w->offset / sector * sector, end = w->offset + w->len;
-	uint8_t *noise;
-
-	end = (end + sector - 1) / sector * sector;
-	if (end > r->blk.size_bytes)
-		end = r->blk.size_bytes;
-	noise = must(malloc(end - from + 1));
-	for (uint64_t i = 0; i < end - from; i++)
-		noise[i] = (uint8_t)next_random(&seed);
-	put(r, from, noise, end - from);
-	free(noise);
-}
-
-static void meet_fate(struct sim *s, const struct sim_fate *fate)
-{
-	uint32_t seed = fate->number * 2654435761u + 1;
-
-	for (uint32_t i = 0; i < s->pending_count; i++) {
-		struct sim_write *w = &s->pending[i];
-		int64_t n = share(s, fate, i, &seed);
-		uint64_t skip = n < 0 ? w->len - (uint64_t)-n : 0;
-
-		if (s->trace)
-			printf("        pending %u: %s %llu+%zu, %lld bytes reach the medium\n", i,
-			       w->region->blk.name, (unsigned long long)w->offset, w->len,
-			       (long long)n);
-		put(w->region, w->offset + skip, w->data + skip, (size_t)(n < 0 ? -n : n));
-		if (fate->pending == SIM_GARBLED && i + 1 == s->pending_count)
-			garble(w);
-	}
-	s->power_cycles++;
-}
-
-void sim_power_on(struct sim *s, const struct sim_fate *fate)
-{
-	meet_fate(s, fate);
-	drop_pending(s);
-	switch_on(s);
-}
-
-/* ---- going back ---- */
-
-void sim_begin(struct sim *s)
-{
-	for (uint32_t i = 0; i < s->region_count; i++) {
-		touch(&s->region[i], 0, s->region[i].blk.size_bytes);
-		s->region[i].written = 0;
-	}
-	s->journal = must(calloc(1, sizeof(*s->journal)));
-}
-
-void sim_mark(struct sim *s, const struct sim_fate *fate, struct sim_mark *mark)
-{
-	mark->journal = s->journal->count;
-	memcpy(mark->memo, s->memo, sizeof(s->memo));
-	mark->payload_read = s->payload_read;
-	mark->power_cycles = s->power_cycles;
-	mark->calls = s->calls;
-	for (uint32_t i = 0; i < s->region_count; i++)
-		mark->written[i] = s->region[i].written;
-	if (fate)
-		meet_fate(s, fate);
-	mark->pending = s->pending;
-	mark->pending_count = s->pending_count;
-	mark->pending_room = s->pending_room;
-	s->pending = NULL;
-	s->pending_count = s->pending_room = 0;
-	switch_on(s);
-}
-
-void sim_go_back(struct sim *s, struct sim_mark *mark)
-{
-	drop_pending(s);
-	free(s->pending);
-	undo_to(s, mark->journal);
-	s->pending = mark->pending;
-	s->pending_count = mark->pending_count;
-	s->pending_room = mark->pending_room;
-	memcpy(s->memo, mark->memo, sizeof(s->memo));
-	s->payload_read = mark->payload_read;
-	s->power_cycles = mark->power_cycles;
-	for (uint32_t i = 0; i < s->region_count; i++)
-		s->region[i].written = mark->written[i];
-	switch_on(s);
-	s->calls = mark->calls;
-}
-
-bool sim_is_call(const struct sim_op *op)
-{
-	return op->kind == SIM_OP_WRITE || op->kind == SIM_OP_FLUSH;
-}
-
-void sim_enter(struct sim *s, const struct sim_op *op)
-{
-	memcpy(s->memo, op->memo, sizeof(s->memo));
-	s->payload_read = op->payload_read;
-	s->calls += sim_is_call(op);
-	if (op->kind != SIM_OP_WRITE)
-		return;
-	if (op->data)
-		push(s, op->region, op->offset, op->data, op->len);
-	op->region->written += op->len;
-}
-
-void sim_leave(struct sim *s, const struct sim_op *op)
-{
-	if (op->kind == SIM_OP_REBOOT)
-		drop_pending(s);
-	else if (op->kind == SIM_OP_DRAIN ||
-		 (op->kind == SIM_OP_FLUSH && !op->region->deaf && !op->region->lazy))
-		drain(s, op->region);
-}
-
-void sim_ops_free(struct sim_ops *ops)
-{
-	for (uint32_t i = 0; i < ops->count; i++)
-		free(ops->op[i].data);
-	free(ops->op);
-	memset(ops, 0, sizeof(*ops));
+	r->cache = sim_must(malloc(r->blk.size_bytes));
+	memcpy(r->cache, r->medium, r->blk.size_bytes);
 }
 
 int sim_fail(struct sim *s, const char *fmt, ...)

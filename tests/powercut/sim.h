@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ports of lib/port over memory, with a power switch. Regions have a
- * volatile cache: a write is pending until its region is flushed. The power
+ * The ports of lib/port over memory, with a power switch. Regions lie between
+ * neighbours that must not change, and have a volatile cache: a write is pending until its region is flushed. The power
  * fails at the N-th mutating call (write or flush); from then on every call
  * returns -LB_E_POWER, so that the code under test unwinds as it would after an
  * I/O error and a leak shows. What became of each pending write is decided
@@ -17,22 +17,31 @@
 #include "port/clock.h"
 #include "port/source.h"
 
-#define SIM_REGIONS_MAX 8
+#define SIM_REGIONS_MAX 9
+#define SIM_MEMOS 8
+#define SIM_GUARD_BYTES 4096u /* of the neighbours, on either side of a region */
 
 struct sim;
 
 struct sim_region {
 	struct lb_blk blk;
 	struct sim *sim;
-	uint8_t *medium;  /* owned: what is durable; while setting up it may be filled directly */
+	uint8_t *room;	  /* owned: neighbour, medium, neighbour */
+	uint8_t *medium;  /* in it: what is durable; while setting up it may be filled directly */
 	uint64_t *page;	  /* owned: digest of each 4 KiB of it, 0: to be made */
 	uint64_t digest;  /* of all pages; 0: to be made */
 	uint64_t written; /* bytes, over all power cycles */
 	uint64_t worn_at; /* the write that takes @written over this is lost silently; 0: none */
 	bool small_writes; /* records: a cut may tear them at any byte, not only at a sector */
-	bool deaf;	  /* canary: flush promises and does nothing */
-	bool cached_medium; /* canary: read_medium answers from the cache */
-	bool lazy;	  /* canary: nothing is durable before it is read back */
+	bool strayed;	  /* something was written behind its end, perhaps undone since */
+	bool untouchable;  /* somebody else's: nothing may write it */
+	uint64_t pristine; /* untouchable: digest of what it has to hold */
+	const uint8_t *releases[2]; /* borrowed: only what one of them has there may be written; may be NULL */
+	size_t release_bytes;
+	/* canaries */
+	bool deaf;	  /* flush promises and does nothing */
+	bool lazy;	  /* nothing is durable before it is read back */
+	uint8_t *cache;	  /* owned: answers every read, also that of the medium; NULL: none */
 };
 
 struct sim_write {
@@ -51,7 +60,7 @@ struct sim_op {
 	uint64_t offset;
 	size_t len;
 	uint8_t *data;	/* owned; NULL: the medium ignores it */
-	uint64_t memo[4], payload_read; /* at that moment */
+	uint64_t memo[SIM_MEMOS], payload_read; /* at that moment */
 };
 
 struct sim_ops {
@@ -74,6 +83,20 @@ struct sim_fate {
 	enum sim_pending pending;
 	uint32_t number; /* ONLY, BUT: this write, counted from 0; SEED: of the generator */
 	int32_t tear;	 /* last write: only its first (> 0) or last (< 0) so many bytes; 0 whole */
+	uint32_t loss;	 /* 0, or 1 + the number of what else the cut takes away */
+};
+
+/* Regions that are garbage after a cut; a table ends with an entry without a name. */
+struct sim_loss {
+	const char *name; /* one word */
+	const char *regions[3];
+	uint64_t bits;	  /* set in memo[SIM_MEMO_LOST] */
+};
+
+/* Of memo[], the last ones are the simulator's. */
+enum {
+	SIM_MEMO_UNVERIFIED = SIM_MEMOS - 2, /* writes of what is in no release */
+	SIM_MEMO_LOST, /* what was taken away by cuts */
 };
 
 struct sim {
@@ -86,6 +109,7 @@ struct sim {
 	bool off;
 	bool trace;	  /* print every mutating call */
 	uint32_t sector;  /* bytes that the medium writes at once: 512 or 4096 */
+	const struct sim_loss *losses; /* borrowed; may be NULL */
 	struct sim_ops *ops; /* borrowed: records every call; may be NULL */
 	struct sim_journal *journal; /* owned: what the medium held before; NULL: cannot go back */
 	struct lb_clock clock;
@@ -96,9 +120,9 @@ struct sim {
 	char why[200];	  /* what a check found broken */
 	/*
 	 * What the world outside remembers over a cut, such as what was acknowledged.
-	 * Saved and restored with the media; the scenario's own.
+	 * Saved and restored with the media; all but the last are the scenario's own.
 	 */
-	uint64_t memo[4];
+	uint64_t memo[SIM_MEMOS];
 };
 
 void sim_init(struct sim *s);
@@ -106,8 +130,15 @@ void sim_free(struct sim *s);
 
 /* A new region full of 0xff; only while setting up. */
 struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes);
+/* The same, full of somebody's data that nothing may write. */
+struct lb_blk *sim_add_untouchable(struct sim *s, const char *name, size_t size_bytes);
+/* 0; 1 when a neighbour, somebody else's region or a byte that is in no release was written. */
+int sim_check_writes(struct sim *s);
 struct lb_blk *sim_blk(struct sim *s, const char *name);
 struct sim_region *sim_region(struct sim *s, const char *name);
+
+/* Canary: every read of this region is answered from a cache, also that of the medium. */
+void sim_keep_cache(struct sim *s, const char *name);
 
 /* How a source behaves; zeros: it has everything, at once, in any order. */
 struct sim_source_manners {
@@ -136,7 +167,7 @@ struct sim_mark {
 	size_t journal;
 	struct sim_write *pending; /* owned */
 	uint32_t pending_count, pending_room;
-	uint64_t memo[4], payload_read, written[SIM_REGIONS_MAX];
+	uint64_t memo[SIM_MEMOS], payload_read, written[SIM_REGIONS_MAX];
 	uint32_t power_cycles, calls;
 };
 
@@ -155,6 +186,8 @@ void sim_ops_free(struct sim_ops *ops);
 
 /* Of what a region's medium holds. */
 uint64_t sim_digest(struct sim_region *r);
+/* Of all media, byte by byte, and of what else the run so far left behind. */
+uint64_t sim_digest_all(struct sim *s);
 uint64_t sim_hash(uint64_t seed, const void *data, size_t len);
 
 /* Notes why a check failed, for `return sim_fail(s, "...")`: 1. */
