@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What holds after every cut, and what holds in the end. */
+#include <string.h>
+
 #include "base/bytes.h"
 #include "device.h"
 #include "digest.h"
@@ -109,14 +111,35 @@ int device_check(struct sim *s, struct world *w, enum sim_moment moment)
 	return 0;
 }
 
+/*
+ * Of a slot programs read nothing but digests of chunks and of the whole image. So
+ * a chunk counts as what it is by them: release 1's, release 2's, both's or nobody's.
+ */
+static uint64_t add_slot(uint64_t h, struct sim *s, const struct world *w, int image)
+{
+	const struct mini_image *one = &w->image[1][image], *two = &w->image[2][image];
+	const uint8_t *medium = sim_region(s, one->name)->medium;
+
+	for (size_t at = 0; at < one->len; at += w->chunk_bytes) {
+		size_t n = one->len - at < w->chunk_bytes ? one->len - at : w->chunk_bytes;
+		uint8_t whose[2] = { !memcmp(medium + at, one->bytes + at, n),
+				     !memcmp(medium + at, two->bytes + at, n) };
+
+		h = sim_hash(h, whose, sizeof(whose));
+	}
+	return h;
+}
+
 /* What a program can read, and what else decides how the world answers. */
 uint64_t device_digest(struct sim *s, const struct world *w, bool coarse)
 {
-	uint64_t h = sim_device_digest(s, coarse);
 	uint64_t outside[] = {
 		w->worn_at && sim_region(s, "root")->written >= w->worn_at,
 		w->manners.silent_ms && s->payload_read >= w->manners.silent_from,
 	};
+	uint64_t h = sim_hash(sim_records_digest(s, coarse), outside, sizeof(outside));
 
-	return sim_hash(h, outside, sizeof(outside));
+	for (int i = 0; i < MINI_IMAGES; i++)
+		h = add_slot(h, s, w, i);
+	return h;
 }

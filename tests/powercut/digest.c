@@ -77,7 +77,7 @@ static bool has(const struct sim *s, const char *name)
 	return false;
 }
 
-uint64_t sim_device_digest(struct sim *s, bool coarse)
+uint64_t sim_records_digest(struct sim *s, bool coarse)
 {
 	uint64_t h = sim_hash(2, s->memo, sizeof(s->memo));
 
@@ -85,6 +85,13 @@ uint64_t sim_device_digest(struct sim *s, bool coarse)
 		h = add_log(h, s, coarse);
 	if (has(s, "env0"))
 		h = add_env(h, s, coarse);
+	return h;
+}
+
+uint64_t sim_device_digest(struct sim *s, bool coarse)
+{
+	uint64_t h = sim_records_digest(s, coarse);
+
 	for (uint32_t i = 0; i < s->region_count; i++)
 		if (!s->region[i].small_writes)
 			h = add(h, sim_digest(&s->region[i]));

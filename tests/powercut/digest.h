@@ -16,5 +16,7 @@
  * differ from cut to cut and nothing is decided by them.
  */
 uint64_t sim_device_digest(struct sim *s, bool coarse);
+/* The same without the slots. */
+uint64_t sim_records_digest(struct sim *s, bool coarse);
 
 #endif

@@ -101,12 +101,13 @@ void sim_cut_print(const struct sim_cut *cut, const struct sim_loss *losses, cha
 {
 	const struct sim_fate *f = &cut->fate;
 	bool numbered = f->pending >= SIM_ONLY && f->pending <= SIM_SEED;
-	char number[16];
+	char number[16] = "";
 
 	to[0] = '\0';
 	if (!cut->at)
 		return;
-	snprintf(number, sizeof(number), numbered ? ":%u" : "", f->number);
+	if (numbered)
+		snprintf(number, sizeof(number), ":%u", f->number);
 	snprintf(to, size, " cut=%u pending=%s%s tear=%d%s%s", cut->at, pending_names[f->pending],
 		 number, f->tear, f->loss ? " loss=" : "", f->loss ? losses[f->loss - 1].name : "");
 }

@@ -14,6 +14,9 @@ void sim_put(struct sim_region *r, uint64_t offset, const void *data, size_t len
 void sim_undo_to(struct sim *s, size_t count);
 size_t sim_journal_count(const struct sim *s);
 struct sim_journal *sim_journal_new(void);
+void sim_journal_free(struct sim_journal *j); /* NULL is fine */
+/* Digests are kept for so many pages of @r. */
+size_t sim_page_count(const struct sim_region *r);
 /* Every digest of @r has to be made again. */
 void sim_forget_digests(struct sim_region *r);
 
