@@ -187,10 +187,11 @@ static void one_fate(struct cutter *c, uint32_t level, const struct sim_fate *fa
 
 static void all_fates(struct cutter *c, uint32_t level)
 {
-	bool brief = c->tally->quick || c->sc->brief || level > 1;
+	bool few = c->tally->quick || c->sc->brief || level > 1;
+	enum sim_fates_how how = few ? SIM_FATES_FEW : level ? SIM_FATES_FULL : SIM_FATES_ALL;
 	struct sim_fates fates = { 0 };
 
-	sim_fates_list(&c->sim, brief, &fates);
+	sim_fates_list(&c->sim, how, &fates);
 	for (uint32_t i = 0; i < fates.count && !enough(c); i++)
 		one_fate(c, level, &fates.list[i]);
 	free(fates.list);

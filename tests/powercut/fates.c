@@ -25,11 +25,14 @@ static void add_fate(struct sim_fates *f, enum sim_pending pending, uint32_t num
 	f->list[f->count++] = (struct sim_fate){ pending, number, tear, 0 };
 }
 
-static void add_tear(struct sim_fates *f, int32_t tear, uint32_t pending_count)
+/* Write @i ends early or begins late; the others are lost, or kept. */
+static void add_tear(struct sim_fates *f, uint32_t i, int32_t tear, uint32_t pending_count)
 {
-	add_fate(f, SIM_LOST, 0, tear);
+	uint32_t from_the_end = pending_count - 1 - i;
+
+	add_fate(f, SIM_LOST, from_the_end, tear);
 	if (pending_count > 1)
-		add_fate(f, SIM_KEPT, 0, tear);
+		add_fate(f, SIM_KEPT, from_the_end, tear);
 }
 
 /* Behind it there is only padding: bytes that say nothing, whichever of them arrive. */
@@ -43,19 +46,20 @@ static int32_t content_end(const struct sim_write *w)
 }
 
 /* Log records and the environment end at any byte, what is larger at any sector. */
-static void add_tears(struct sim_fates *f, const struct sim_write *last, uint32_t sector,
-		      uint32_t pending_count)
+static void add_tears(struct sim_fates *f, const struct sim *s, uint32_t i)
 {
-	int32_t len = (int32_t)last->len;
+	const struct sim_write *w = &s->pending[i];
+	int32_t len = (int32_t)w->len, sector = (int32_t)s->sector;
+	uint32_t n = s->pending_count;
 
-	if (last->region->small_writes)
-		for (int32_t k = 1, end = content_end(last); k <= end && k < len; k++)
-			add_tear(f, k, pending_count);
-	add_tear(f, 1, pending_count);
-	add_tear(f, len - 1, pending_count);
-	for (int32_t k = (int32_t)sector; k < len; k += (int32_t)sector) {
-		add_tear(f, k, pending_count);
-		add_tear(f, -k, pending_count);
+	if (w->region->small_writes)
+		for (int32_t k = 1, end = content_end(w); k <= end && k < len; k++)
+			add_tear(f, i, k, n);
+	add_tear(f, i, 1, n);
+	add_tear(f, i, len - 1, n);
+	for (int32_t k = sector; k < len; k += sector) {
+		add_tear(f, i, k, n);
+		add_tear(f, i, -k, n);
 	}
 }
 
@@ -68,10 +72,9 @@ static void add_losses(struct sim_fates *f, const struct sim_loss *losses, enum 
 	}
 }
 
-void sim_fates_list(const struct sim *s, bool brief, struct sim_fates *f)
+void sim_fates_list(const struct sim *s, enum sim_fates_how how, struct sim_fates *f)
 {
 	uint32_t n = s->pending_count;
-	const struct sim_write *last = n ? &s->pending[n - 1] : NULL;
 
 	add_fate(f, SIM_LOST, 0, 0);
 	add_losses(f, s->losses, SIM_LOST);
@@ -80,8 +83,8 @@ void sim_fates_list(const struct sim *s, bool brief, struct sim_fates *f)
 	add_fate(f, SIM_KEPT, 0, 0);
 	add_losses(f, s->losses, SIM_KEPT);
 	add_fate(f, SIM_GARBLED, 0, 0);
-	if (brief) {
-		add_tear(f, (int32_t)(last->len / 2), n);
+	if (how == SIM_FATES_FEW) {
+		add_tear(f, n - 1, (int32_t)(s->pending[n - 1].len / 2), n);
 		add_fate(f, SIM_SEED, 1, 0);
 		add_fate(f, SIM_SEED, 2, 0);
 		return;
@@ -92,7 +95,8 @@ void sim_fates_list(const struct sim *s, bool brief, struct sim_fates *f)
 	}
 	for (uint32_t seed = 1; seed <= SEEDS; seed++)
 		add_fate(f, SIM_SEED, seed, 0);
-	add_tears(f, last, s->sector, n);
+	for (uint32_t i = how == SIM_FATES_ALL ? 0 : n - 1; i < n; i++)
+		add_tears(f, s, i);
 }
 
 /* ---- as words ---- */
@@ -100,7 +104,7 @@ void sim_fates_list(const struct sim *s, bool brief, struct sim_fates *f)
 void sim_cut_print(const struct sim_cut *cut, const struct sim_loss *losses, char *to, size_t size)
 {
 	const struct sim_fate *f = &cut->fate;
-	bool numbered = f->pending >= SIM_ONLY && f->pending <= SIM_SEED;
+	bool numbered = f->number || (f->pending >= SIM_ONLY && f->pending <= SIM_SEED);
 	char number[16] = "";
 
 	to[0] = '\0';

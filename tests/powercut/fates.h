@@ -16,8 +16,14 @@ struct sim_fates {
 	uint32_t count, room;
 };
 
-/* For what is pending now; @brief: a few that differ most. */
-void sim_fates_list(const struct sim *s, bool brief, struct sim_fates *ret);
+enum sim_fates_how {
+	SIM_FATES_FEW,	/* a few that differ most */
+	SIM_FATES_FULL,	/* of the writes that were not flushed, the last one is torn */
+	SIM_FATES_ALL,	/* each of them is torn */
+};
+
+/* For what is pending now. */
+void sim_fates_list(const struct sim *s, enum sim_fates_how how, struct sim_fates *ret);
 
 /* " cut=17 pending=lost tear=2"; nothing when there is no cut. */
 void sim_cut_print(const struct sim_cut *cut, const struct sim_loss *losses, char *to, size_t size);

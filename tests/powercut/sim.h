@@ -82,7 +82,8 @@ enum sim_pending {
 struct sim_fate {
 	enum sim_pending pending;
 	uint32_t number; /* ONLY, BUT: this write, counted from 0; SEED: of the generator */
-	int32_t tear;	 /* last write: only its first (> 0) or last (< 0) so many bytes; 0 whole */
+	/* KEPT, LOST: of write @number, from the end, only the first (> 0) or last (< 0) so many bytes */
+	int32_t tear;
 	uint32_t loss;	 /* 0, or 1 + the number of what else the cut takes away */
 };
 

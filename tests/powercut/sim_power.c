@@ -45,7 +45,7 @@ static int64_t share(const struct sim *s, const struct sim_fate *fate, uint32_t 
 {
 	int64_t len = (int64_t)s->pending[i].len;
 
-	if (fate->tear && i + 1 == s->pending_count)
+	if (fate->tear && i + 1 + fate->number == s->pending_count)
 		return fate->tear > len ? len : fate->tear < -len ? -len : fate->tear;
 	switch (fate->pending) {
 	case SIM_KEPT:
