@@ -141,6 +141,18 @@ static uint64_t digest_pending(const struct sim *s, bool all_bytes)
 	return h;
 }
 
+/* What decides how it goes on, if the power failed now and @fate came over what is pending. */
+static uint64_t digest_after(struct cutter *c, const struct sim_fate *fate)
+{
+	struct sim_mark mark;
+	uint64_t digest;
+
+	sim_mark(&c->sim, fate, &mark);
+	digest = c->sc->digest ? c->sc->digest(&c->sim, true) : sim_digest_all(&c->sim);
+	sim_go_back(&c->sim, &mark);
+	return digest;
+}
+
 /*
  * In a run that resumes after a cut: false when the power failed before with the
  * same on the media, the same under way, and the same as if that had arrived. Runs
@@ -148,18 +160,13 @@ static uint64_t digest_pending(const struct sim *s, bool all_bytes)
  */
 static bool new_place(struct cutter *c, uint32_t level)
 {
-	const struct sim_fate kept = { .pending = SIM_KEPT };
+	const struct sim_fate lost = { .pending = SIM_LOST }, kept = { .pending = SIM_KEPT };
+	uint64_t digest[] = { digest_after(c, &lost), digest_after(c, &kept),
+			      digest_pending(&c->sim, !c->sc->digest) };
 	int64_t burden[2] = { 0, 0 };
-	struct sim_mark mark;
-	uint64_t digest[3];
 
-	digest[2] = digest_pending(&c->sim, !c->sc->digest);
 	if (c->sc->burden)
 		c->sc->burden(&c->sim, burden);
-	digest[0] = c->sc->digest ? c->sc->digest(&c->sim, true) : sim_digest_all(&c->sim);
-	sim_mark(&c->sim, &kept, &mark);
-	digest[1] = c->sc->digest ? c->sc->digest(&c->sim, true) : sim_digest_all(&c->sim);
-	sim_go_back(&c->sim, &mark);
 	return sim_known_add(&c->places, sim_hash(5, digest, sizeof(digest)), c->depth - level + 1,
 			     burden);
 }

@@ -125,9 +125,18 @@ static uint64_t mix(uint64_t a, uint64_t b)
 uint64_t sim_hash(uint64_t seed, const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	uint64_t word, tail = 0;
+	uint64_t lane[4], word, tail = 0;
 
 	seed = mix(seed, len);
+	for (int i = 0; i < 4; i++)
+		lane[i] = seed + (uint64_t)i;
+	for (; len >= sizeof(lane); len -= sizeof(lane)) /* four at once: they do not wait for each other */
+		for (int i = 0; i < 4; i++, p += sizeof(word)) {
+			memcpy(&word, p, sizeof(word));
+			lane[i] = mix(lane[i] + 0x632be59bd9b4e019u, word);
+		}
+	for (int i = 0; i < 4; i++)
+		seed = mix(seed + 0x632be59bd9b4e019u, lane[i]);
 	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
 		seed = mix(seed + 0x632be59bd9b4e019u, word);
