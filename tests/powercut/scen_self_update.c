@@ -160,8 +160,10 @@ static void setup(struct sim *s)
 	sim_add(s, "root", MAIN_BYTES + 777);
 	sim_add_untouchable(s, "data", DATA_BYTES);
 	allow(s, "root", rel->main_os[1], rel->main_os[2], MAIN_BYTES);
-	allow(s, "recovery_a", rel->fit[1], rel->fit[2], FIT_BYTES);
-	allow(s, "recovery_b", rel->fit[1], rel->fit[2], FIT_BYTES);
+	allow(s, "recovery_a", rel->fit[1], rel->fit[2], rel->fit_len[1]);
+	allow(s, "recovery_b", rel->fit[1], rel->fit[2], rel->fit_len[1]);
+	/* a copy is mended with all that the other one's slot holds */
+	sim_region(s, "recovery_a")->any_tail = sim_region(s, "recovery_b")->any_tail = true;
 	memcpy(sim_region(s, "recovery_a")->medium, rel->fit[1], rel->fit_len[1]);
 	memcpy(sim_region(s, "recovery_b")->medium, rel->fit[1], rel->fit_len[1]);
 	memcpy(sim_region(s, "root")->medium, rel->main_os[1], MAIN_BYTES);

@@ -110,9 +110,11 @@ static void verify(struct sim_region *r, uint64_t offset, const void *buf, size_
 {
 	bool known = !r->releases[0];
 
+	if (r->any_tail && offset + len > r->release_bytes)
+		len = offset < r->release_bytes ? r->release_bytes - offset : 0;
 	for (size_t i = 0; i < LB_ARRAY_LEN(r->releases); i++)
-		if (r->releases[i] && offset + len <= r->release_bytes)
-			known = known || !memcmp(r->releases[i] + offset, buf, len);
+		if (r->releases[i] && (!len || offset + len <= r->release_bytes))
+			known = known || !len || !memcmp(r->releases[i] + offset, buf, len);
 	r->sim->memo[SIM_MEMO_UNVERIFIED] += !known;
 }
 

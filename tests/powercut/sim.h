@@ -38,6 +38,7 @@ struct sim_region {
 	uint64_t pristine; /* untouchable: digest of what it has to hold */
 	const uint8_t *releases[2]; /* borrowed: only what one of them has there may be written; may be NULL */
 	size_t release_bytes;
+	bool any_tail;	  /* behind that anything may be written */
 	/* canaries */
 	bool deaf;	  /* flush promises and does nothing */
 	bool lazy;	  /* nothing is durable before it is read back */
