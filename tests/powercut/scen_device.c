@@ -165,7 +165,7 @@ const struct sim_scenario device_scenarios[] = {
 	{ .name = "device-loses-state-or-env", .setup = setup_losing, .run = run_losing,
 	  .check = check_losing, .digest = digest_losing, .losses = losses, .cuts = 2 },
 	{ .name = "device-bound", .setup = setup_large, .run = run_large, .check = check_large,
-	  .digest = digest_large, .burden = burden_large, .cuts = 1, .brief = true },
+	  .digest = digest_large, .burden = burden_large, .cuts = 2, .brief = true },
 	{ 0 },
 };
 
