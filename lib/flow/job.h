@@ -8,7 +8,7 @@
 
 #include "flow/recovery.h"
 
-#define LB_JOB_URLS_MAX (2 * LB_URLS_MAX) /* on record, and those of last resort */
+#define LB_JOB_URLS_MAX (3 * LB_URLS_MAX) /* of two releases on record, and those of last resort */
 
 struct lb_job_order {
 	enum lb_job kind;

@@ -104,7 +104,9 @@ static void describe_failure(struct lb_recovery *r, const struct lb_state *s, st
 	const char *how;
 
 	job->blame_code = s->name == LB_STATE_UPDATING ? LB_E_FIT : LB_E_TRIAL;
-	job->blame_release = s->name == LB_STATE_CONFIRMED ? 0 : s->release;
+	/* the others name a release that never was written, or is not at fault */
+	if (s->name == LB_STATE_TRIAL || s->name == LB_STATE_UPDATING)
+		job->blame_release = s->release;
 	how = r->reason == LB_REASON_BOOT_LIMIT ? "did not report healthy"
 	      : r->reason == LB_REASON_MAIN_INVALID ? "has no valid boot image"
 						    : why_unknown(r, job);
@@ -174,6 +176,7 @@ int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,
 	} else {
 		describe_failure(r, s, job);
 		lb_job_result(r, job, NULL, job->blame_code, job->blame, &result);
+		result.release = job->blame_release; /* what the next start reads: not the request's */
 		result.main_changed = true;
 		lb_say(r->report, LB_LEVEL_ERROR, lb_error_name(job->blame_code), "%s", job->blame);
 		code = lb_handover_begin_rescue(&r->dev, type ? &remedy : NULL, &result, err);

@@ -363,6 +363,21 @@ def test_state_that_is_not_understood_beside_a_request_is_resumed_by_it(device, 
     check_installed(device, images[2], around)
 
 
+def test_request_is_not_blamed_for_a_main_that_nobody_knows(device, server, serving, packed, images):
+    """The rescue that it is the only source of is cut, and goes on with it."""
+    around = device.guarded(images[2])
+    server.put("r2.lbu", b"no bundle yet")
+    put_unknown_state(device, SPOILT, REQUEST={"urls": [serving[2]], "release": 2})
+    run = device.start()
+    run.wait_for_code("source")
+    run.kill()
+    assert device.state() == "rescue" and not device.result().get("release")
+    server.put("r2.lbu", packed[2])
+    status, run = device.run()
+    assert status == 0, run.text()
+    check_installed(device, images[2], around)
+
+
 @pytest.mark.parametrize("how", [NEWER, SPOILT], ids=["newer", "spoilt"])
 def test_state_that_is_not_understood_beside_a_whole_main_is_healed(on_release_1, how):
     device = on_release_1
@@ -424,6 +439,25 @@ def test_server_that_was_built_in_comes_after_those_on_record(make_device, serve
     server.put("r1.lbu", b"no bundle any more")
     status, run = device.run(reason="main-invalid")
     assert status == 0 and device.holds(images[3]), run.text()
+
+
+def test_many_mirrors_on_record_leave_room_for_the_server_that_was_built_in(make_device, server,
+                                                                            serving, packed, images):
+    """Two releases with four places each, all of them gone."""
+    device = make_device(urls=[server.url("any.lbu")], url_s=1)
+    server.put("any.lbu", packed[3])
+    for n in (1, 2):
+        install(device, serving[n])
+        confirm(device)
+    around = device.guarded(images[3])
+    gone = {n: release_record(bundles.split(packed[n].read_bytes()), n,
+                              [server.url(f"gone-{n}-{i}.lbu") for i in range(4)])
+            for n in (1, 2)}
+    device.put_records(STATE=device.record(STATE), CONFIRMED=gone[2], PREVIOUS=gone[1])
+    device.write("boot", garbage(4096))
+    status, run = device.run(reason="main-invalid")
+    assert status == 0, run.text()
+    check_installed(device, images[3], around, release=3)
 
 
 def test_update_from_a_stick_that_is_gone_is_finished_from_a_known_place(on_release_1, packed,

@@ -109,9 +109,9 @@ def test_healing_shows_that_it_works(device, written, images):
         [4 * MIB, 8 * MIB, len(images[1]["root"])]
 
 
-def hide_newest_record(device, wear, older):
+def hide_newest_record(device, wear, older, url="/nowhere.lbu"):
     """Main is being written; that record cannot be read, and the one before it says @older."""
-    device.put_records(REQUEST={"urls": ["/nowhere.lbu"], "release": 2},
+    device.put_records(REQUEST={"urls": [url], "release": 2},
                        STATE={"state": older, "release": 2})
     newest = record_encode(STATE, b'{"state":"updating","release":2}', 3)
     device.write("state", newest, 3 * BLOCK)
@@ -129,6 +129,17 @@ def test_record_before_one_that_cannot_be_read_is_not_believed(make_device, wear
     run.wait_for_code("rescue")
     run.kill()
     assert device.power_on() != "main" and device.state() == "rescue"
+
+
+def test_what_was_requested_is_not_blamed_when_newer_records_may_be_lost(device, packed, images,
+                                                                         wear):
+    """No release is on record: its bundle is the only way out."""
+    around = device.guarded(images[2])
+    hide_newest_record(device, wear, "requested", str(packed[2]))
+    device.put_env(lifeboat_boot="recovery")
+    status, run = device.run()
+    assert status == 0 and "rescue" in run.codes(), run.text()
+    check_installed(device, images[2], around)
 
 
 def test_person_gets_no_main_back_that_may_be_half_written(make_device, wear):
