@@ -14,7 +14,9 @@ $(MODEL)/boot.pml: tests/model/boot_script.py tests/model/boot.table bootscripts
 
 ORDER_SRC := $(patsubst %,tests/model/%.c,order_trace scenes situation watch)
 $(foreach s,$(ORDER_SRC),$(eval CFLAGS_$(subst /,_,$(s:%.c=%)) := -Itests/powercut))
-$(call program,order-trace,$(ORDER_SRC) $(patsubst %,tests/powercut/%.c,sim mini_bundle mini_fit),host cov)
+ORDER_SIM := $(sort $(wildcard tests/powercut/sim*.c)) \
+	$(patsubst %,tests/powercut/%.c,digest mini_bundle mini_fit)
+$(call program,order-trace,$(ORDER_SRC) $(ORDER_SIM),host cov)
 
 ## model         the state machine, searched completely by spin; boot script and order of writing against their tables
 .PHONY: model
