@@ -42,7 +42,7 @@ int lb_copies_proved(struct lb_install *in, struct lb_error *err) LB_MUST_CHECK;
  * lb_copies_step_back() - main is given back: a copy on trial that did nothing runs no more
  *
  * It may be what cannot reach the bundle. The other copy, if it would start, is
- * selected: it comes up for the next request, and counts the try when it finds the note.
+ * selected: it comes up for the next request and finds the note, with the try counted.
  * Return: 0, -LB_E_IO, -LB_E_TOO_BIG.
  */
 int lb_copies_step_back(struct lb_install *in, struct lb_error *err) LB_MUST_CHECK;

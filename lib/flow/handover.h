@@ -49,8 +49,9 @@ int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
  * @result: why; stored for the agent
  *
  * result, state=confirmed, tries of a newer recovery forgotten (unless it is the one that
- * runs, on trial), request dropped, then flag=main without a trial (on trial: with it). The flag is written even when a record cannot be, because main
- * is good; that failure is returned all the same.
+ * runs, on trial), request dropped, then flag=main without a trial (on trial: with it).
+ * The flag is written even when a record cannot be, because main is good; that failure is
+ * returned all the same.
  */
 int lb_handover_return(struct lb_device_state *d, const struct lb_result *result,
 		       struct lb_error *err) LB_MUST_CHECK;

@@ -9,4 +9,5 @@ cli-test: $(B)/asan/bin/lifeboat $(B)/host/bin/lifeboat
 	@mkdir -p $(CLI_TEST)
 	@echo "  TEST    cli"
 	$(Q)LB_BUILD=$(abspath $(B)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
-		--basetemp=$(CLI_TEST)/tmp $(CLI_TEST_ARGS) tests/cli
+		--basetemp=$(CLI_TEST)/tmp $(if $(filter command,$(origin T)),-k '$(T)') \
+		$(CLI_TEST_ARGS) tests/cli

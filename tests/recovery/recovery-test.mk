@@ -13,4 +13,4 @@ recovery-test: $(RECOVERY_TEST_PROGRAMS)
 	@mkdir -p $(RECOVERY_TEST) && rm -f $(RECOVERY_TEST)/*.json
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
 		--basetemp=$(RECOVERY_TEST)/tmp $(RECOVERY_TEST_JOBS) \
-		$(RECOVERY_TEST_ARGS) tests/recovery
+		$(if $(filter command,$(origin T)),-k '$(T)') $(RECOVERY_TEST_ARGS) tests/recovery

@@ -33,6 +33,19 @@ def test_every_setting_is_documented():
         assert f"`{name}`" in document(), f"recovery.{name} is not in docs/RECOVERY.md"
 
 
+def test_every_test_that_the_threats_name_exists():
+    rows = (ROOT / "docs/THREATS.md").read_text().split("| Attack |")[1].split("\n\n")[0]
+    for row in rows.splitlines()[2:]:
+        names = re.findall(r"`([a-z_]+/[a-z_]+\.(?:c|py)|powercut)(?:: ([\w-]+))?`", row.split("|")[3])
+        assert names, f"no test stands against: {row}"
+        for file, case in names:
+            path = ROOT / "tests" / file
+            files = [path] if path.is_file() else sorted(path.glob("*.c"))
+            text = "".join(f.read_text() for f in files)
+            found = not case or re.search(rf"\b{re.escape(case)}\b", text)
+            assert text and found, f"{file} has no {case}"
+
+
 def test_every_option_is_documented():
     source = (ROOT / "recovery/main.c").read_text()
     for name in re.findall(r'\{ "(\w+)", (?:required|no)_argument', source):
