@@ -15,9 +15,21 @@ bool lb_job_stopped(struct lb_recovery *r)
 	return r->stop && r->stop(r->stop_ctx);
 }
 
+/*
+ * The newest record may be one that cannot be read: whatever is written next lies in its place, and
+ * the next start would see nothing wrong with the older state that is left. First a state, then words.
+ */
+static bool in_doubt(struct lb_log *log)
+{
+	struct lb_state s;
+
+	return log->damaged && (lb_state_load(log, &s, NULL) ||
+				(s.name != LB_STATE_UPDATING && s.name != LB_STATE_RESCUE));
+}
+
 void lb_job_persist(struct lb_recovery *r)
 {
-	if (r->report && r->report->persist)
+	if (r->report && r->report->persist && !in_doubt(r->dev.log))
 		r->report->persist(r->report->ctx);
 }
 

@@ -174,15 +174,19 @@ int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release 
 	struct lb_state s;
 	int r = load_state(d->log, &s, err);
 
-	if (!r && result)
-		r = lb_result_save(d->log, result, err);
 	if (r)
 		return r;
 	s.release = target ? target->release : 0;
 	memset(s.manifest, 0, sizeof(s.manifest));
 	if (target)
 		lb_sha256(target->manifest, target->manifest_len, s.manifest);
-	r = move(d->log, &s, LB_EV_MAIN_FAILED, err);
+	/* nothing may take the place of a lost state before the new one does */
+	if (d->log->damaged)
+		r = move(d->log, &s, LB_EV_MAIN_FAILED, err);
+	if (!r && result)
+		r = lb_result_save(d->log, result, err);
+	if (!r)
+		r = move(d->log, &s, LB_EV_MAIN_FAILED, err);
 	return r ? r : lb_boot_set_recovery(d->boot, err);
 }
 

@@ -69,7 +69,8 @@ int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
  * @target: NULL when no release is known that could be fetched
  * @result: what failed, for the agent of the release that comes back
  *
- * result, state=rescue, then flag=recovery (it is, unless a boot counter chose us).
+ * result, state=rescue, then flag=recovery (it is, unless a boot counter chose us). In a
+ * damaged log the state comes first: a result in the place of a lost state would hide that.
  */
 int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release *target,
 			     const struct lb_result *result, struct lb_error *err) LB_MUST_CHECK;

@@ -32,7 +32,7 @@ struct lb_job_order {
 
 bool lb_job_stopped(struct lb_recovery *r);
 
-/* Keeps what was said where main can read it. */
+/* Keeps what was said where main can read it; not while that could hide that a newer state was lost. */
 void lb_job_persist(struct lb_recovery *r);
 
 /* Those that are not among the job's yet, as far as there is room. */

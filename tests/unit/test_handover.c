@@ -276,6 +276,22 @@ static void a_flag_of_main_is_changed_before_the_state(void **state)
 	assert_int_equal(st.target, LB_BOOT_RECOVERY);
 }
 
+/* ---- a log whose newest record cannot be read ---- */
+
+static void nothing_takes_the_place_of_a_lost_state_before_a_new_one(void **state)
+{
+	const struct lb_result v = { .code = "trial-failed" };
+
+	(void)state;
+	put(LB_REC_STATE, "{\"state\":\"requested\"}");
+	log_.damaged = true;
+	ram.fail_write = 2; /* a cut after the first one */
+	assert_int_equal(lb_handover_begin_rescue(&d, NULL, &v, NULL), -LB_E_IO);
+	assert_int_equal(state_now(), LB_STATE_RESCUE);
+	assert_int_equal(lb_handover_begin_rescue(&d, NULL, &v, NULL), 0);
+	assert_non_null(lb_log_find(&log_, LB_REC_RESULT));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -288,6 +304,7 @@ int main(void)
 		CASE(tries_are_forgotten_when_main_is_given_back),
 		CASE(a_flag_that_a_person_set_outlives_the_state_it_leads_to),
 		CASE(a_flag_of_main_is_changed_before_the_state),
+		CASE(nothing_takes_the_place_of_a_lost_state_before_a_new_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
