@@ -156,9 +156,11 @@ static void event_progress(struct console *c, const char *step, const char *imag
 	cJSON_AddNumberToObject(event, "durable_bytes", (double)n->durable_bytes);
 	cJSON_AddNumberToObject(event, "skip_bytes", (double)n->skip_bytes);
 	cJSON_AddNumberToObject(event, "write_bytes", (double)n->write_bytes);
+	cJSON_AddNumberToObject(event, "copy_bytes", (double)n->copy_bytes);
 	cJSON_AddNumberToObject(event, "fetch_bytes", (double)n->fetch_bytes);
 	cJSON_AddNumberToObject(event, "fetched_bytes", (double)n->fetched_bytes);
 	cJSON_AddNumberToObject(event, "written_bytes", (double)n->written_bytes);
+	cJSON_AddNumberToObject(event, "plan_ranges", n->plan_ranges);
 	cJSON_AddNumberToObject(event, "ranges", n->ranges);
 	cJSON_AddNumberToObject(event, "bytes_per_s", (double)rate);
 	print_event(c, event);

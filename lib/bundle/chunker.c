@@ -95,3 +95,16 @@ size_t lb_chunker_next(const struct lb_chunker *c, uint64_t offset, const uint8_
 	}
 	return cut(c, data, limit);
 }
+
+size_t lb_chunker_resync(const struct lb_chunker *c, const uint8_t *data, size_t len)
+{
+	unsigned int late = 64 - (c->average_bits - 2); /* every early cut is a late one, too */
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i >= HISTORY && !(hash >> late))
+			return i;
+		hash = (hash << 1) + c->gear[data[i]];
+	}
+	return len;
+}

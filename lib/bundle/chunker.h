@@ -39,4 +39,14 @@ unsigned int lb_chunker_level(uint64_t image_bytes);
 size_t lb_chunker_next(const struct lb_chunker *c, uint64_t offset, const uint8_t *data,
 		       size_t len, bool *ret_zero);
 
+/**
+ * lb_chunker_resync() - the next place at which a chunk may begin, whatever began before it
+ * @data: any bytes of an image; the first 64 are only looked back at
+ *
+ * For a reader that does not know where the packer began: a chunk that ends by
+ * its content ends at one of these places, and the next one begins there.
+ * Return: 64 to @len, or @len when there is none (also when @len is less than 64).
+ */
+size_t lb_chunker_resync(const struct lb_chunker *c, const uint8_t *data, size_t len);
+
 #endif

@@ -136,24 +136,28 @@ void lb_index_free(struct lb_index *idx)
 	memset(idx, 0, sizeof(*idx));
 }
 
-_Bool lb_index_next(const struct lb_index *idx, struct lb_chunk_cursor *cursor,
-		    struct lb_chunk *ret)
+void lb_index_entry(const struct lb_index *idx, uint32_t number, struct lb_chunk *ret)
 {
-	struct entry e;
+	struct entry e = entry_at(idx->bytes, number);
 
-	if (cursor->next >= idx->chunk_count)
-		return 0;
-	e = entry_at(idx->bytes, cursor->next);
 	*ret = (struct lb_chunk){
 		.type = (enum lb_chunk_type)e.type,
-		.number = cursor->next,
+		.number = number,
 		.length = e.length,
 		.stored_length = e.type == LB_CHUNK_DATA ? e.reference : 0,
 		.original = e.type == LB_CHUNK_DUPLICATE ? e.reference : 0,
-		.offset = cursor->offset,
-		.stored_offset = cursor->stored_offset,
 		.sha256 = e.sha256,
 	};
+}
+
+_Bool lb_index_next(const struct lb_index *idx, struct lb_chunk_cursor *cursor,
+		    struct lb_chunk *ret)
+{
+	if (cursor->next >= idx->chunk_count)
+		return 0;
+	lb_index_entry(idx, cursor->next, ret);
+	ret->offset = cursor->offset;
+	ret->stored_offset = cursor->stored_offset;
 	cursor->next++;
 	cursor->offset += ret->length;
 	cursor->stored_offset += ret->stored_length;

@@ -70,4 +70,7 @@ struct lb_chunk_cursor {
 _Bool lb_index_next(const struct lb_index *idx, struct lb_chunk_cursor *cursor,
 		    struct lb_chunk *ret);
 
+/* Entry @number < chunk_count by itself: the running sums are left at 0. */
+void lb_index_entry(const struct lb_index *idx, uint32_t number, struct lb_chunk *ret);
+
 #endif

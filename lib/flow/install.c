@@ -184,9 +184,10 @@ int lb_install_check_budget(struct lb_install *in, const struct lb_update_counte
 			    struct lb_error *err)
 {
 	lb_say(in->report, LB_LEVEL_INFO, "planned",
-	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch",
+	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch (ranges: %u), %llu to copy",
 	       (unsigned long long)c->total_bytes, c->chunks, (unsigned long long)c->skip_bytes,
-	       (unsigned long long)c->write_bytes, (unsigned long long)c->fetch_bytes);
+	       (unsigned long long)c->write_bytes, (unsigned long long)c->fetch_bytes,
+	       c->plan_ranges, (unsigned long long)c->copy_bytes);
 	if (in->writing || !in->budget_bytes || c->fetch_bytes <= in->budget_bytes)
 		return 0;
 	return lb_error_set(err, LB_E_BUDGET, "%llu bytes would be fetched, %llu are allowed",

@@ -5,12 +5,18 @@
 #include "base/bytes.h"
 #include "update/internal.h"
 
-static int flush_all(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
+int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
-	int r = lb_blk_flush(im->blk);
+	if (!u->unflushed_bytes)
+		return 0;
+	for (uint32_t i = 0; i < u->image_count; i++) {
+		struct lb_blk *blk = u->images[i].blk;
+		int r = u->images[i].dirty ? lb_blk_flush(blk) : 0;
 
-	if (r)
-		return lb_blk_error(im->blk, r, err);
+		if (r)
+			return lb_blk_error(blk, r, err);
+		u->images[i].dirty = false;
+	}
 	u->unflushed_bytes = 0;
 	u->flushed_at_ms = lb_clock_ms(u->clock);
 	u->counters.durable_bytes = u->counters.done_bytes;
@@ -25,10 +31,10 @@ static int flush_if_due(struct lb_update *u, struct lb_update_image *im, uint32_
 	bool due = u->unflushed_bytes + length > LB_FLUSH_BYTES ||
 		   lb_clock_ms(u->clock) - u->flushed_at_ms >= LB_FLUSH_MS;
 
-	return due && u->unflushed_bytes ? flush_all(u, im, err) : 0;
+	return due ? lb_update_flush(u, im, err) : 0;
 }
 
-static int begin_writing(struct lb_update *u, struct lb_error *err)
+int lb_update_begin_writing(struct lb_update *u, struct lb_error *err)
 {
 	int r;
 
@@ -44,13 +50,14 @@ static int begin_writing(struct lb_update *u, struct lb_error *err)
 	return 0;
 }
 
-static int write_bytes(struct lb_update *u, struct lb_update_image *im, uint64_t offset,
-		       const uint8_t *data, uint32_t length, struct lb_error *err)
+int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t offset,
+		    const uint8_t *data, uint32_t length, struct lb_error *err)
 {
 	int r = flush_if_due(u, im, length, err);
 
 	if (r)
 		return r;
+	im->dirty = true;
 	r = lb_blk_write(im->blk, offset, data, length);
 	if (r)
 		return lb_blk_error(im->blk, r, err);
@@ -68,7 +75,7 @@ static int write_zeros(struct lb_update *u, struct lb_update_image *im, const st
 	while (at < c->length) {
 		uint32_t left = c->length - at;
 		uint32_t n = left < u->chunk_buf_len ? left : (uint32_t)u->chunk_buf_len;
-		int r = write_bytes(u, im, c->offset + at, u->chunk_buf, n, err);
+		int r = lb_update_write(u, im, c->offset + at, u->chunk_buf, n, err);
 
 		if (r)
 			return r;
@@ -77,17 +84,23 @@ static int write_zeros(struct lb_update *u, struct lb_update_image *im, const st
 	return 0;
 }
 
-/* Bytes of the payload from @first on that are wanted without a gap: one range request. */
-static uint64_t run_length(const struct lb_update_image *im, const struct lb_chunk *first)
+/*
+ * Bytes of the payload from @first on that are wanted without a gap: one range request.
+ * Before the copies are made only that chunk: nobody would read on for some time.
+ */
+static uint64_t run_length(const struct lb_update *u, const struct lb_update_image *im,
+			   const struct lb_chunk *first)
 {
 	struct lb_chunk_cursor at = im->marks[first->number / LB_INDEX_MARK];
 	uint64_t length = 0;
 	struct lb_chunk c;
 
+	if (lb_copies_left(u))
+		return first->stored_length;
 	while (lb_index_next(&im->index, &at, &c)) {
 		if (c.number < first->number || c.type != LB_CHUNK_DATA)
 			continue;
-		if (lb_chunk_is_right(im, c.number))
+		if (!lb_chunk_is_wanted(im, &c))
 			break;
 		length += c.stored_length;
 	}
@@ -102,7 +115,7 @@ static int position_source(struct lb_update *u, const struct lb_update_image *im
 
 	if (u->src_pos == at && at + c->stored_length <= u->src_end)
 		return 0;
-	length = run_length(im, c);
+	length = run_length(u, im, c);
 	r = lb_source_seek(u->src, at, length, err);
 	if (r)
 		return r;
@@ -149,6 +162,24 @@ static int obtain_duplicate(struct lb_update *u, struct lb_update_image *im,
 	return fetch_chunk(u, im, &original, err);
 }
 
+/* Chunk @c, in u->chunk_buf unless it is of zeros, goes to its place. */
+static int put_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		     struct lb_error *err)
+{
+	int r = lb_update_begin_writing(u, err);
+
+	if (r)
+		return r;
+	r = c->type == LB_CHUNK_ZERO
+		    ? write_zeros(u, im, c, err)
+		    : lb_update_write(u, im, c->offset, u->chunk_buf, c->length, err);
+	if (r)
+		return r;
+	lb_chunk_mark(im, c->number, true);
+	u->counters.done_bytes += c->length;
+	return 0;
+}
+
 static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		       struct lb_error *err)
 {
@@ -158,19 +189,7 @@ static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const st
 		r = fetch_chunk(u, im, c, err);
 	else if (c->type == LB_CHUNK_DUPLICATE)
 		r = obtain_duplicate(u, im, c, err);
-	if (!r)
-		r = begin_writing(u, err);
-	if (r)
-		return r;
-	if (c->type == LB_CHUNK_ZERO)
-		r = write_zeros(u, im, c, err);
-	else
-		r = write_bytes(u, im, c->offset, u->chunk_buf, c->length, err);
-	if (r)
-		return r;
-	lb_chunk_mark(im, c->number, true);
-	u->counters.done_bytes += c->length;
-	return 0;
+	return r ? r : put_chunk(u, im, c, err);
 }
 
 static int apply_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
@@ -187,31 +206,38 @@ static int apply_image(struct lb_update *u, struct lb_update_image *im, struct l
 		if (r)
 			return r;
 	}
-	/* read-back and the bound on unflushed bytes count per slot: leave none behind */
-	return u->unflushed_bytes ? flush_all(u, im, err) : 0;
+	return lb_update_flush(u, im, err); /* read-back counts per slot */
 }
 
-/*
- * The first chunk that has to be fetched comes first, wherever it lies: nothing
- * is written before the source has shown that it delivers what was signed.
- */
-static int apply_first_fetch(struct lb_update *u, struct lb_error *err)
+/* The first chunk that has to be fetched, wherever it lies; NULL: there is none. */
+static struct lb_update_image *first_wanted(struct lb_update *u, struct lb_chunk *ret)
 {
 	for (uint32_t i = 0; i < u->image_count; i++) {
 		struct lb_update_image *im = &u->images[i];
 		struct lb_chunk_cursor at = { 0 };
-		struct lb_chunk c;
 
-		while (lb_index_next(&im->index, &at, &c)) {
-			int r;
-
-			if (c.type != LB_CHUNK_DATA || lb_chunk_is_right(im, c.number))
-				continue;
-			r = apply_chunk(u, im, &c, err);
-			return r ? r : flush_all(u, im, err);
-		}
+		while (lb_index_next(&im->index, &at, ret))
+			if (lb_chunk_is_wanted(im, ret))
+				return im;
 	}
-	return 0;
+	return NULL;
+}
+
+/*
+ * Nothing is written before the source has shown that it delivers what was signed. What
+ * it delivers first may belong where a copy is still to be read: it waits in memory.
+ */
+static int begin(struct lb_update *u, struct lb_error *err)
+{
+	struct lb_chunk first;
+	struct lb_update_image *im = u->writing ? NULL : first_wanted(u, &first);
+	int r = im ? fetch_chunk(u, im, &first, err) : 0;
+
+	if (!r)
+		r = lb_copies_run(u, err);
+	if (!r && im)
+		r = put_chunk(u, im, &first, err);
+	return r || !im ? r : lb_update_flush(u, im, err);
 }
 
 int lb_update_apply(struct lb_update *u, struct lb_error *err)
@@ -219,7 +245,7 @@ int lb_update_apply(struct lb_update *u, struct lb_error *err)
 	int r;
 
 	u->src_end = 0; /* the source may be another one than before */
-	r = u->writing ? 0 : apply_first_fetch(u, err);
+	r = begin(u, err);
 	for (uint32_t i = 0; !r && i < u->image_count; i++)
 		r = apply_image(u, &u->images[i], err);
 	return r;

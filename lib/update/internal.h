@@ -7,17 +7,33 @@
 
 typedef int lb_blk_reader(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
 
+static inline bool lb_bit(const uint8_t *bits, uint32_t number)
+{
+	return bits[number / 8] >> number % 8 & 1;
+}
+
+static inline void lb_bit_set(uint8_t *bits, uint32_t number, bool on)
+{
+	uint8_t bit = (uint8_t)(1u << number % 8);
+
+	bits[number / 8] = (uint8_t)(on ? bits[number / 8] | bit : bits[number / 8] & ~bit);
+}
+
 static inline bool lb_chunk_is_right(const struct lb_update_image *im, uint32_t number)
 {
-	return im->right[number / 8] >> number % 8 & 1;
+	return lb_bit(im->right, number);
 }
 
 static inline void lb_chunk_mark(struct lb_update_image *im, uint32_t number, bool right)
 {
-	uint8_t bit = (uint8_t)(1u << number % 8);
+	lb_bit_set(im->right, number, right);
+}
 
-	im->right[number / 8] = (uint8_t)(right ? im->right[number / 8] | bit
-						: im->right[number / 8] & ~bit);
+/* A data chunk that only the source has. */
+static inline bool lb_chunk_is_wanted(const struct lb_update_image *im, const struct lb_chunk *c)
+{
+	return c->type == LB_CHUNK_DATA && !lb_chunk_is_right(im, c->number) &&
+	       !lb_bit(im->copied, c->number);
 }
 
 /*
@@ -29,6 +45,41 @@ int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const stru
 
 /* Chunk @number with its running sums, at most LB_INDEX_MARK steps away. */
 void lb_chunk_at(const struct lb_update_image *im, uint32_t number, struct lb_chunk *ret);
+
+/* ---- copies: find.c, order.c, copy.c ---- */
+
+/*
+ * Looks for missing data chunks everywhere in the slots: u->copies. Running out of
+ * memory finds nothing. 0, or a failure that is not the medium's.
+ */
+int lb_copies_find(struct lb_update *u, struct lb_error *err);
+
+/*
+ * Puts u->copies, which is sorted by slot and from, into an order in which no source is
+ * overwritten before it was read: u->order. What cannot be ordered is left out.
+ */
+void lb_copies_order(struct lb_update *u);
+
+/* Allocates the buffer and marks the ordered chunks; without memory there are no copies. */
+void lb_copies_ready(struct lb_update *u);
+
+static inline bool lb_copies_left(const struct lb_update *u)
+{
+	return u->copies_done < u->order_count;
+}
+
+/* Makes the copies that are left; what it finds spoilt is wanted from then on. */
+int lb_copies_run(struct lb_update *u, struct lb_error *err);
+void lb_copies_free(struct lb_update *u);
+
+/* ---- writing: apply.c ---- */
+
+/* Calls before_first_write() once. */
+int lb_update_begin_writing(struct lb_update *u, struct lb_error *err);
+/* Flushes first if @length more bytes would be too many. */
+int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t offset,
+		    const uint8_t *data, uint32_t length, struct lb_error *err);
+int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err);
 
 void lb_update_tell(struct lb_update *u, const char *step, const struct lb_update_image *im);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading the indexes, and finding out what is in place already. */
+/* Loading the indexes, and finding out what is in place already, and what is to be done. */
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -29,8 +29,9 @@ static int load_image(struct lb_update *u, const struct lb_manifest *m,
 	count = im->index.chunk_count;
 	im->payload_offset = layout->payload_offset[n];
 	im->right = calloc(1, count / 8 + 1);
+	im->copied = calloc(1, count / 8 + 1);
 	im->marks = malloc((count / LB_INDEX_MARK + 1) * sizeof(*im->marks));
-	if (!im->right || !im->marks)
+	if (!im->right || !im->copied || !im->marks)
 		return lb_error_set(err, LB_E_NOMEM, "no memory for %u chunks of image %s", count,
 				    im->image->name);
 	do {
@@ -84,8 +85,10 @@ void lb_update_free(struct lb_update *u)
 	for (uint32_t i = 0; i < u->image_count; i++) {
 		lb_index_free(&u->images[i].index);
 		free(u->images[i].right);
+		free(u->images[i].copied);
 		free(u->images[i].marks);
 	}
+	lb_copies_free(u);
 	ZSTD_freeDCtx(u->dctx);
 	free(u->chunk_buf);
 	free(u->stored_buf);
@@ -146,45 +149,84 @@ int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const stru
 	return r == -LB_E_IO ? 0 : r;
 }
 
-/* Adds chunk @c to what has to be done, or to what is done. */
-static void count_chunk(struct lb_update_counters *t, const struct lb_chunk *c, bool right)
+static void count_right(struct lb_update_counters *t, const struct lb_chunk *c)
 {
-	t->chunks++;
-	t->total_bytes += c->length;
-	if (right) {
-		t->chunks_skipped++;
-		t->skip_bytes += c->length;
-		t->done_bytes += c->length;
-		t->durable_bytes += c->length;
-		return;
+	t->chunks_skipped++;
+	t->skip_bytes += c->length;
+	t->done_bytes += c->length;
+	t->durable_bytes += c->length;
+}
+
+/* Hashes each chunk's place. */
+static int look_in_place(struct lb_update *u, struct lb_update_image *im, uint64_t *told,
+			 struct lb_error *err)
+{
+	struct lb_update_counters *t = &u->counters;
+	struct lb_chunk_cursor at = { 0 };
+	struct lb_chunk c;
+
+	while (lb_index_next(&im->index, &at, &c)) {
+		int r = lb_chunk_matches(u, im, &c, lb_blk_read);
+
+		if (r < 0)
+			return lb_blk_error(im->blk, r, err);
+		lb_chunk_mark(im, c.number, r);
+		lb_bit_set(im->copied, c.number, false);
+		t->chunks++;
+		t->total_bytes += c.length;
+		if (r)
+			count_right(t, &c);
+		if (t->total_bytes - *told >= 4 * LB_MIB) {
+			*told = t->total_bytes;
+			lb_update_tell(u, "plan", im);
+		}
 	}
-	t->write_bytes += c->length;
-	t->fetch_bytes += c->stored_length;
+	return 0;
+}
+
+/* What has to be done for @im, and in how many ranges. */
+static void count_work(struct lb_update *u, struct lb_update_image *im)
+{
+	struct lb_update_counters *t = &u->counters;
+	struct lb_chunk_cursor at = { 0 };
+	bool in_range = false;
+	struct lb_chunk c;
+
+	while (lb_index_next(&im->index, &at, &c)) {
+		bool wanted = lb_chunk_is_wanted(im, &c);
+
+		if (wanted) {
+			t->plan_ranges += !in_range;
+			/* the very first is fetched alone before copies are made */
+			in_range = t->fetch_bytes || !lb_copies_left(u);
+			t->fetch_bytes += c.stored_length;
+		} else if (c.type == LB_CHUNK_DATA) {
+			in_range = false;
+		}
+		if (lb_chunk_is_right(im, c.number))
+			continue;
+		t->write_bytes += c.length;
+		t->copy_bytes += wanted || c.type == LB_CHUNK_ZERO ? 0 : c.length;
+	}
 }
 
 int lb_update_plan(struct lb_update *u, struct lb_error *err)
 {
 	uint64_t told = 0;
+	int r = 0;
 
 	memset(&u->counters, 0, sizeof(u->counters));
-	for (uint32_t i = 0; i < u->image_count; i++) {
-		struct lb_update_image *im = &u->images[i];
-		struct lb_chunk_cursor at = { 0 };
-		struct lb_chunk c;
-
-		while (lb_index_next(&im->index, &at, &c)) {
-			int r = lb_chunk_matches(u, im, &c, lb_blk_read);
-
-			if (r < 0)
-				return lb_blk_error(im->blk, r, err);
-			lb_chunk_mark(im, c.number, r);
-			count_chunk(&u->counters, &c, r);
-			if (u->counters.total_bytes - told >= 4 * LB_MIB) {
-				told = u->counters.total_bytes;
-				lb_update_tell(u, "plan", im);
-			}
-		}
-	}
+	lb_copies_free(u);
+	for (uint32_t i = 0; !r && i < u->image_count; i++)
+		r = look_in_place(u, &u->images[i], &told, err);
+	if (!r)
+		r = lb_copies_find(u, err);
+	if (r)
+		return r;
+	lb_copies_order(u);
+	lb_copies_ready(u);
+	for (uint32_t i = 0; i < u->image_count; i++)
+		count_work(u, &u->images[i]);
 	lb_update_tell(u, "planned", NULL);
 	return 0;
 }

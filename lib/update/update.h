@@ -4,8 +4,9 @@
  * any source, with the slot as its own journal.
  *
  *   lb_update_load()      indexes and buffers
- *   lb_update_plan()      hash what is on the device: skip what is right
- *   lb_update_apply()     fetch, verify, write, flush
+ *   lb_update_plan()      hash what is on the device: skip what is right, find what
+ *                         lies elsewhere, and in which order it can be copied
+ *   lb_update_apply()     copy, fetch, verify, write, flush
  *   lb_update_readback()  read every byte back from the medium
  *
  * A power cut at any moment is answered by doing all of it again: what is right
@@ -37,9 +38,11 @@ struct lb_update_counters {
 	uint64_t durable_bytes; /* of done_bytes: flushed */
 	uint64_t write_bytes;	/* planned: image bytes to write */
 	uint64_t written_bytes; /* so far, rewrites after a bad read-back included */
+	uint64_t copy_bytes;	/* planned, of write_bytes: are on the device already, at another place */
 	uint64_t fetch_bytes;	/* planned: payload bytes to fetch */
 	uint64_t fetched_bytes; /* payload bytes that were read from the source so far */
 	uint32_t chunks, chunks_skipped, ranges;
+	uint32_t plan_ranges;	/* planned: runs of payload to fetch */
 };
 
 typedef void lb_update_progress(void *ctx, const char *step, const char *image,
@@ -63,7 +66,18 @@ struct lb_update_image {
 	struct lb_index index;	      /* owned */
 	uint64_t payload_offset;      /* in the bundle */
 	uint8_t *right;		      /* owned: a bit per chunk that is in place */
+	uint8_t *copied;	      /* owned: a bit per chunk that is going to be copied */
 	struct lb_chunk_cursor *marks;/* owned: a cursor for every LB_INDEX_MARKth chunk */
+	bool dirty;		      /* written and not flushed */
+};
+
+/* A data chunk of an image that lies on the device, but not where it has to be. */
+struct lb_copy {
+	uint64_t from;	 /* offset in the slot of image @slot */
+	uint32_t number; /* of the chunk */
+	uint8_t image;	 /* that it belongs to */
+	uint8_t slot;	 /* number of the image whose slot it was found in */
+	uint8_t state;	 /* order.c */
 };
 
 struct lb_update {
@@ -77,6 +91,11 @@ struct lb_update {
 	uint8_t *chunk_buf; /* owned: one decoded chunk */
 	uint8_t *stored_buf;/* owned: one stored chunk */
 	size_t chunk_buf_len;
+	struct lb_copy *copies;	 /* owned: by slot and from */
+	uint32_t *order;	 /* owned: their numbers, as they have to be done */
+	uint8_t *batch_buf;	 /* owned; NULL: there is nothing to copy */
+	uint32_t copy_count, order_count, copies_done;
+	size_t batch_buf_len;
 	uint64_t src_pos, src_end; /* the range that is being read */
 	uint64_t unflushed_bytes, flushed_at_ms;
 	bool writing; /* before_first_write() was called and agreed */
@@ -87,7 +106,7 @@ struct lb_update {
  * @u: any content; initialised here, and to be freed even after a failure
  * @slots: one open slot per image, in the manifest's order; borrowed; NULL leaves an image out
  *
- * Memory: the indexes, a bit and 1/16 cursor a chunk, one decoded and one stored
+ * Memory: the indexes, two bits and 1/256 cursor a chunk, one decoded and one stored
  * chunk; nothing grows with the image beyond the index.
  * Return: 0 or what lb_bundle_read_index() returned, -LB_E_NOMEM.
  */
@@ -97,17 +116,28 @@ int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
 		   const struct lb_update_observer *obs, struct lb_error *err) LB_MUST_CHECK;
 void lb_update_free(struct lb_update *u);
 
-/*
- * Hashes every slot as far as its image reaches; fills the counters. What cannot be
- * read is not right, and will be written. 0, or a failure that is not the medium's.
+/**
+ * lb_update_plan() - find out what is on the device; fills the counters
+ *
+ * Hashes every slot as far as its image reaches. Where chunks are missing, the rest of
+ * the slots is read once more and cut by content: missing chunks that turn up there are
+ * going to be copied, in an order in which none is overwritten before it was read.
+ * What cannot be read is not right, and will be written. Memory: 4 to 16 bytes for each
+ * missing chunk while looking, then 20 for each one found, and a buffer of
+ * LB_FLUSH_BYTES until it is copied; if there is none, nothing is copied.
+ * Return: 0, or a failure that is not the medium's.
  */
 int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 
 /**
- * lb_update_apply() - fetch and write what is not right yet
+ * lb_update_apply() - copy or fetch, and write, what is not right yet
  *
- * Every chunk's digest is checked before it is written. Flushes before more than
- * LB_FLUSH_BYTES are unflushed, after LB_FLUSH_MS, and at the end.
+ * The first chunk that has to be fetched is fetched and checked before anything is
+ * written, and kept in memory while the copies are made. Every chunk's digest is
+ * checked before it is written; a copy whose source is not what it was is fetched.
+ * Flushes before more than LB_FLUSH_BYTES are unflushed, after LB_FLUSH_MS, before
+ * copies overwrite what other copies came from, and at the end: a power cut turns
+ * copies of at most LB_FLUSH_BYTES, or of one chunk, into fetches.
  * Return: 0, all slots flushed; -LB_E_DIGEST (the source's bytes are not what was
  * signed), -LB_E_IO (a slot), or what the source or the observer returned. After
  * a failure it may be called again, also with another source in u->src.

@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #include "base/bytes.h"
+#include "bundle/chunker.h"
 #include "bundle/tar.h"
 
 static void must(bool ok, const char *what)
@@ -166,6 +167,19 @@ static void pack_chunk(struct packed *p, uint32_t number, enum lb_encoding encod
 	add(&p->index, entry, sizeof(entry));
 }
 
+static size_t chunk_length(const struct mini_image *im, size_t at, size_t chunk_bytes)
+{
+	size_t left = im->len - at;
+	struct lb_chunker c;
+	bool zero;
+
+	if (chunk_bytes)
+		return left < chunk_bytes ? left : chunk_bytes;
+	lb_chunker_init(&c, 0);
+	return lb_chunker_next(&c, at, im->bytes + at, left < c.window_bytes ? left : c.window_bytes,
+			       &zero);
+}
+
 static void pack_image(struct packed *p, const struct mini_image *im, size_t chunk_bytes)
 {
 	uint32_t number = 0;
@@ -174,9 +188,8 @@ static void pack_image(struct packed *p, const struct mini_image *im, size_t chu
 	memset(p, 0, sizeof(*p));
 	extend(&p->index, LB_INDEX_HEADER_BYTES);
 	extend(&p->payload, 0);
-	for (size_t at = 0; at < im->len; at += chunk_bytes, number++) {
-		size_t n = im->len - at < chunk_bytes ? im->len - at : chunk_bytes;
-
+	for (size_t at = 0, n; at < im->len; at += n, number++) {
+		n = chunk_length(im, at, chunk_bytes);
 		pack_chunk(p, number, im->encoding, im->bytes + at, n);
 	}
 	head = p->index.bytes;

@@ -30,7 +30,10 @@ struct mini_bundle {
 /* The pinned key that all bundles here are signed with; made at the first call. */
 const struct lb_keyring *mini_keyring(void);
 
-/* Product "sim" for hardware "sim,board". Aborts on failure. */
+/*
+ * Product "sim" for hardware "sim,board"; @chunk_bytes 0: cut by content, as the packer
+ * does. Aborts on failure.
+ */
 void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image *images,
 	       uint32_t count, size_t chunk_bytes);
 

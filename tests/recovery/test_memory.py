@@ -80,6 +80,13 @@ def test_64_mb_image_within_8_mib(large_device, server, large_packed, large_imag
     measure("64 MB", large_device, server, large_packed, large_images)
 
 
+def test_64_mb_that_moved_within_8_mib(large_device, server, large_packed, large_images):
+    """All but what was put in is on the device, at another place."""
+    large_device.write("root", large_images["root"][70_000:])
+    figures = measure("64 MB, moved", large_device, server, large_packed, large_images)
+    assert figures["fetched_bytes"] < 4 * MIB
+
+
 def test_index_of_the_largest_size_within_8_mib(make_device, server, bundle_file, keys,
                                                  large_images):
     """65,536 chunks: what a device must be able to keep in memory at most."""

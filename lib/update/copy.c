@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Copies from place to place on the device. A batch of them is read, each one
+ * checked, before anything of it is written; and what earlier batches wrote is
+ * flushed before that. So at any moment only the chunks of one batch may have their
+ * sources overwritten without being durable at their new places.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "update/internal.h"
+
+void lb_copies_free(struct lb_update *u)
+{
+	free(u->copies);
+	free(u->order);
+	free(u->batch_buf);
+	u->copies = NULL;
+	u->order = NULL;
+	u->batch_buf = NULL;
+	u->copy_count = u->order_count = u->copies_done = 0;
+}
+
+void lb_copies_ready(struct lb_update *u)
+{
+	uint64_t needed = 0;
+
+	for (uint32_t i = 0; i < u->order_count; i++) {
+		const struct lb_copy *copy = &u->copies[u->order[i]];
+		struct lb_chunk c;
+
+		lb_index_entry(&u->images[copy->image].index, copy->number, &c);
+		needed += c.length;
+	}
+	if (needed > LB_FLUSH_BYTES)
+		needed = u->chunk_buf_len > LB_FLUSH_BYTES ? u->chunk_buf_len : LB_FLUSH_BYTES;
+	u->batch_buf_len = (size_t)needed;
+	u->batch_buf = needed ? malloc((size_t)needed) : NULL;
+	if (!u->batch_buf) {
+		lb_copies_free(u);
+		return;
+	}
+	for (uint32_t i = 0; i < u->order_count; i++) {
+		const struct lb_copy *copy = &u->copies[u->order[i]];
+
+		lb_bit_set(u->images[copy->image].copied, copy->number, true);
+	}
+}
+
+/* Copy @n of the order, and its chunk. */
+static struct lb_update_image *copy_at(struct lb_update *u, uint32_t n, const struct lb_copy **ret_copy,
+				       struct lb_chunk *ret)
+{
+	const struct lb_copy *copy = &u->copies[u->order[n]];
+	struct lb_update_image *im = &u->images[copy->image];
+
+	lb_chunk_at(im, copy->number, ret);
+	*ret_copy = copy;
+	return im;
+}
+
+/* 1: @buf holds chunk @c; 0: that is not there any more. */
+static int read_source(struct lb_update *u, const struct lb_copy *copy, const struct lb_chunk *c,
+		       uint8_t *buf)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+	int r = lb_blk_read(u->images[copy->slot].blk, copy->from, buf, c->length);
+
+	if (r)
+		return r == -LB_E_IO ? 0 : r;
+	lb_sha256(buf, c->length, digest);
+	return !memcmp(digest, c->sha256, sizeof(digest));
+}
+
+/* Reads as many copies as there is room for; those that are spoilt are wanted from the source. */
+static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *err)
+{
+	uint32_t n = u->copies_done;
+	size_t used = 0;
+
+	for (; n < u->order_count; n++) {
+		const struct lb_copy *copy;
+		struct lb_chunk c;
+		struct lb_update_image *im = copy_at(u, n, &copy, &c);
+		int r;
+
+		if (c.length > u->batch_buf_len - used)
+			break;
+		r = read_source(u, copy, &c, u->batch_buf + used);
+		if (r < 0)
+			return lb_blk_error(u->images[copy->slot].blk, r, err);
+		lb_bit_set(im->copied, c.number, r);
+		used += r ? c.length : 0;
+	}
+	*ret_end = n;
+	return 0;
+}
+
+static int write_batch(struct lb_update *u, uint32_t end, struct lb_error *err)
+{
+	const uint8_t *data = u->batch_buf;
+
+	for (uint32_t n = u->copies_done; n < end; n++) {
+		const struct lb_copy *copy;
+		struct lb_chunk c;
+		struct lb_update_image *im = copy_at(u, n, &copy, &c);
+		int r;
+
+		if (!lb_bit(im->copied, c.number))
+			continue;
+		r = lb_update_begin_writing(u, err);
+		if (!r)
+			r = lb_update_write(u, im, c.offset, data, c.length, err);
+		if (r)
+			return r;
+		data += c.length;
+	}
+	return 0;
+}
+
+static void note_batch(struct lb_update *u, uint32_t end)
+{
+	for (; u->copies_done < end; u->copies_done++) {
+		const struct lb_copy *copy;
+		struct lb_chunk c;
+		struct lb_update_image *im = copy_at(u, u->copies_done, &copy, &c);
+
+		if (!lb_bit(im->copied, c.number))
+			continue;
+		lb_bit_set(im->copied, c.number, false);
+		lb_chunk_mark(im, c.number, true);
+		u->counters.done_bytes += c.length;
+	}
+}
+
+/*
+ * After a failure in the middle it may be called again: what the batch had overwritten by
+ * then is found spoilt, and fetched.
+ */
+int lb_copies_run(struct lb_update *u, struct lb_error *err)
+{
+	while (lb_copies_left(u)) {
+		struct lb_update_image *im = &u->images[u->copies[u->order[u->copies_done]].image];
+		uint32_t end = 0;
+		int r = read_batch(u, &end, err);
+
+		if (!r)
+			r = write_batch(u, end, err);
+		if (r)
+			return r;
+		note_batch(u, end);
+		/* before anything that these came from is overwritten */
+		r = lb_update_flush(u, im, err);
+		if (r)
+			return r;
+	}
+	lb_copies_free(u);
+	return 0;
+}
