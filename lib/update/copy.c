@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "update/internal.h"
+
+/* Copies that are in memory at once, unless a single one is longer. */
+#define BATCH_BYTES (512u * LB_KIB)
 
 void lb_copies_free(struct lb_update *u)
 {
@@ -23,6 +27,7 @@ void lb_copies_free(struct lb_update *u)
 
 void lb_copies_ready(struct lb_update *u)
 {
+	uint64_t limit = LB_FLUSH_BYTES < BATCH_BYTES ? LB_FLUSH_BYTES : BATCH_BYTES;
 	uint64_t needed = 0;
 
 	for (uint32_t i = 0; i < u->order_count; i++) {
@@ -32,8 +37,8 @@ void lb_copies_ready(struct lb_update *u)
 		lb_index_entry(&u->images[copy->image].index, copy->number, &c);
 		needed += c.length;
 	}
-	if (needed > LB_FLUSH_BYTES)
-		needed = u->chunk_buf_len > LB_FLUSH_BYTES ? u->chunk_buf_len : LB_FLUSH_BYTES;
+	if (needed > limit)
+		needed = u->chunk_buf_len > limit ? u->chunk_buf_len : limit;
 	u->batch_buf_len = (size_t)needed;
 	u->batch_buf = needed ? malloc((size_t)needed) : NULL;
 	if (!u->batch_buf) {

@@ -122,9 +122,9 @@ void lb_update_free(struct lb_update *u);
  * Hashes every slot as far as its image reaches. Where chunks are missing, the rest of
  * the slots is read once more and cut by content: missing chunks that turn up there are
  * going to be copied, in an order in which none is overwritten before it was read.
- * What cannot be read is not right, and will be written. Memory: 4 to 16 bytes for each
+ * What cannot be read is not right, and will be written. Memory: 24 to 32 bytes for each
  * missing chunk while looking, then 20 for each one found, and a buffer of
- * LB_FLUSH_BYTES until it is copied; if there is none, nothing is copied.
+ * 512 KiB, or one chunk, until it is copied; if there is none, nothing is copied.
  * Return: 0, or a failure that is not the medium's.
  */
 int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
@@ -137,7 +137,7 @@ int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
  * checked before it is written; a copy whose source is not what it was is fetched.
  * Flushes before more than LB_FLUSH_BYTES are unflushed, after LB_FLUSH_MS, before
  * copies overwrite what other copies came from, and at the end: a power cut turns
- * copies of at most LB_FLUSH_BYTES, or of one chunk, into fetches.
+ * copies of at most 512 KiB, or of one chunk, into fetches.
  * Return: 0, all slots flushed; -LB_E_DIGEST (the source's bytes are not what was
  * signed), -LB_E_IO (a slot), or what the source or the observer returned. After
  * a failure it may be called again, also with another source in u->src.
