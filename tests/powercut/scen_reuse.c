@@ -86,7 +86,7 @@ static void build(const struct world *w, struct mini_image *im, const char *name
 		add_block(w, im, *blocks++);
 }
 
-/* 36 blocks, and the same behind others, or without the first ones. */
+/* 24 blocks, and the same behind others, or without the first ones. */
 static void make_shifted(const struct world *w, int old[BLOCKS_MAX], int new[BLOCKS_MAX])
 {
 	int n = 0, o = 0;
@@ -95,7 +95,7 @@ static void make_shifted(const struct world *w, int old[BLOCKS_MAX], int new[BLO
 		new[n++] = 50 + i;
 	for (int i = 0; i < -w->shift; i++)
 		old[o++] = 50 + i;
-	for (int i = 0; i < 36; i++)
+	for (int i = 0; i < 24; i++)
 		old[o++] = new[n++] = i;
 	old[o] = new[n] = END;
 }
