@@ -132,13 +132,17 @@ static void setup(struct sim *s, struct world *w)
 
 		sim_add(s, b->name, (a->len > b->len ? a->len : b->len) + BEHIND);
 		memcpy(sim_region(s, b->name)->medium, b->bytes, b->len);
+		sim_region(s, b->name)->releases[0] = a->bytes;
+		sim_region(s, b->name)->release_bytes = a->len;
 	}
 	s->payload_read = 0;
 }
 
 /* ---- one start of the engine ---- */
 
-/* Canary: what the plan says is done the other way round. */
+enum mistake { NONE, OTHER_WAY_ROUND, UNVERIFIED };
+
+/* What the plan says is done the other way round. */
 static void turn_round(struct lb_update *u)
 {
 	for (uint32_t i = 0; i < u->order_count / 2; i++) {
@@ -149,13 +153,28 @@ static void turn_round(struct lb_update *u)
 	}
 }
 
-static int install(struct lb_update *u, bool wrong_order)
+/* The first copy comes from beside its place, and nothing that it is compared with says so. */
+static void blind(struct lb_update *u)
+{
+	struct lb_copy *copy = &u->copies[u->order[0]];
+	struct lb_index *index = &u->images[copy->image].index;
+	struct sim_region *r = (struct sim_region *)u->images[copy->slot].blk;
+	struct lb_chunk c;
+
+	lb_index_entry(index, copy->number, &c);
+	lb_sha256(r->medium + ++copy->from, c.length,
+		  index->bytes + (c.sha256 - index->bytes));
+}
+
+static int install(struct lb_update *u, enum mistake mistake)
 {
 	uint32_t bad = 1;
 	int r = lb_update_plan(u, NULL);
 
-	if (!r && wrong_order)
+	if (!r && mistake == OTHER_WAY_ROUND)
 		turn_round(u);
+	if (!r && mistake == UNVERIFIED && u->order_count)
+		blind(u);
 	for (int round = 0; !r && bad && round < ROUNDS; round++) {
 		r = lb_update_apply(u, NULL);
 		if (!r)
@@ -164,7 +183,7 @@ static int install(struct lb_update *u, bool wrong_order)
 	return r ? r : bad ? -LB_E_MEDIUM : 0;
 }
 
-static int run_engine(struct sim *s, const struct world *w, bool wrong_order)
+static int run_engine(struct sim *s, const struct world *w, enum mistake mistake)
 {
 	const struct sim_source_manners manners = { .payload_offset = w->bundle.payload_offset };
 	struct lb_source *src = sim_source_open(s, w->bundle.bytes, w->bundle.len, &manners);
@@ -184,7 +203,7 @@ static int run_engine(struct sim *s, const struct world *w, bool wrong_order)
 	if (!r) {
 		r = lb_update_load(&u, &m, &layout, slots, src, &s->clock, NULL, NULL);
 		if (!r)
-			r = install(&u, wrong_order);
+			r = install(&u, mistake);
 		lb_update_free(&u);
 	}
 	lb_source_close(src);
@@ -235,6 +254,8 @@ static bool untouched(const uint8_t *p, size_t len)
 
 static int check(struct sim *s, struct world *w, enum sim_moment moment)
 {
+	if (sim_check_writes(s))
+		return 1;
 	if (moment == SIM_AFTER_CUT)
 		return 0;
 	for (int i = 0; i < MINI_IMAGES; i++) {
@@ -302,7 +323,7 @@ static struct world far_left = { .block_bytes = 66000, .shift = -2, .fetched = 0
 	}                                                                                 \
 	static int run_##world(struct sim *s)                                             \
 	{                                                                                 \
-		return run_engine(s, &world, false);                                      \
+		return run_engine(s, &world, NONE);                                      \
 	}                                                                                 \
 	static int check_##world(struct sim *s, enum sim_moment moment)                   \
 	{                                                                                 \
@@ -325,10 +346,10 @@ SCENARIO(far_left)
 	  .check = check_##world, .burden = burden_##world, .cuts = depth, .brief = few }
 
 const struct sim_scenario reuse_scenarios[] = {
-	ENTRY("reuse-right", right, 2, false),
+	ENTRY("reuse-right", right, 2, true),
 	ENTRY("reuse-left", left, 1, false),
 	ENTRY("reuse-circles", circles, 1, false),
-	ENTRY("reuse-slots", slots, 2, false),
+	ENTRY("reuse-slots", slots, 1, false),
 	ENTRY("reuse-far-right", far_right, 1, true),
 	ENTRY("reuse-far-left", far_left, 1, true),
 	{ 0 },
@@ -344,12 +365,18 @@ static void flush_late(struct sim *s)
 
 static int run_wrong_order(struct sim *s)
 {
-	return run_engine(s, &far_right, true);
+	return run_engine(s, &far_right, OTHER_WAY_ROUND);
+}
+
+static int run_unverified(struct sim *s)
+{
+	return run_engine(s, &right, UNVERIFIED);
 }
 
 const struct sim_canary reuse_canaries[] = {
 	{ "reuse-no-flush-before-a-source-is-overwritten", "reuse-far-right", NULL, flush_late },
 	{ "reuse-no-flush-before-a-source-is-overwritten-left", "reuse-far-left", NULL, flush_late },
 	{ "reuse-wrong-order", "reuse-far-right", run_wrong_order, NULL },
+	{ "reuse-source-not-verified", "reuse-right", run_unverified, NULL },
 	{ 0 },
 };
