@@ -42,6 +42,67 @@ static int boot_loader(struct device *dev, enum boots *ret, enum lb_reason *reas
 	return err;
 }
 
+/* ---- which end is right ---- */
+
+/* The release in record @type, 0 if there is none. */
+static uint64_t release_in(struct device *dev, uint16_t type)
+{
+	struct lb_release rel;
+	uint64_t number;
+
+	if (lb_release_load(&dev->log, type, &rel, NULL))
+		return 0;
+	number = rel.release;
+	lb_release_free(&rel);
+	return number;
+}
+
+/*
+ * DESIGN, sections 4 and 5. Recovery comes although nobody asked: because main was
+ * booted too often without a report of health (cuts count as well), or because the
+ * flag is lost. Then a trial ends in the confirmed release, or in the one before if
+ * that is the one on trial; with neither on record a person brings release 2. A
+ * confirmed release is fetched again when it was booted too often, and is not
+ * updated again by itself; with a lost flag it is only looked at.
+ */
+static void expect_end(struct device *dev, enum lb_reason reason)
+{
+	uint64_t *end = &dev->s->memo[MEMO_END];
+	uint64_t confirmed = release_in(dev, LB_REC_CONFIRMED);
+	uint64_t previous = release_in(dev, LB_REC_PREVIOUS);
+	struct lb_state st;
+
+	if (dev->lost)
+		*end = 0; /* nobody remembers what failed */
+	if (dev->lost || device_load_state(dev, &st))
+		return;
+	if (reason != LB_REASON_BOOT_LIMIT && reason != LB_REASON_FLAG_LOST)
+		return;
+	if (st.name == LB_STATE_TRIAL)
+		*end = previous && confirmed == st.release ? previous : confirmed;
+	else if (st.name == LB_STATE_CONFIRMED && reason == LB_REASON_BOOT_LIMIT)
+		*end = confirmed;
+	if (dev->w->stick && dev->w->manners.dead)
+		*end = 2; /* nothing else is to be had */
+}
+
+/*
+ * When all servers fall silent, what comes first decides: before the first write of a try
+ * main is given back (DESIGN, promise 5), and a rescue takes the release before the
+ * confirmed one if that is to be had sooner.
+ */
+static void expect_silence(struct device *dev, enum lb_recovery_end end, uint64_t previous)
+{
+	const struct sim_source_manners *m = &dev->w->manners;
+	int release = device_whole_release(dev);
+	bool silent = m->silent_ms && dev->s->payload_read >= m->silent_from;
+
+	if (silent && ((end == LB_END_RETURNED && release == 1) ||
+		       (end == LB_END_BOOT_MAIN && dev->s->memo[MEMO_END] && release &&
+			(uint64_t)release == previous)))
+		dev->s->memo[MEMO_END] = (uint64_t)release;
+}
+
 /* ---- recovery: the real one ---- */
 
 static int open_slot(void *ctx, const char *name, bool writable, struct lb_blk **ret,
@@ -108,11 +169,15 @@ static int recovery(struct device *dev, enum lb_reason reason)
 		.stop = power_is_off,
 		.stop_ctx = dev->s,
 	};
+	uint64_t previous = release_in(dev, LB_REC_PREVIOUS);
 	enum lb_recovery_end end;
-
 	int err = dev->mistake && dev->mistake->before ? dev->mistake->before(dev) : 0;
 
-	return err ? err : lb_recovery_run(&r, &end, NULL);
+	if (!err)
+		err = lb_recovery_run(&r, &end, NULL);
+	if (!err)
+		expect_silence(dev, end, previous);
+	return err;
 }
 
 /* ---- main: what the agent decides ---- */
@@ -152,48 +217,6 @@ static int main_os(struct device *dev, int release, bool *settled)
 		return lb_state_save(&dev->log, &st, NULL);
 	}
 	return lb_handover_confirm(&dev->d, NULL);
-}
-
-/* ---- which end is right ---- */
-
-/* The release in record @type, 0 if there is none. */
-static uint64_t release_in(struct device *dev, uint16_t type)
-{
-	struct lb_release rel;
-	uint64_t number;
-
-	if (lb_release_load(&dev->log, type, &rel, NULL))
-		return 0;
-	number = rel.release;
-	lb_release_free(&rel);
-	return number;
-}
-
-/*
- * DESIGN, sections 4 and 5. Recovery comes although nobody asked: because main was
- * booted too often without a report of health (cuts count as well), or because the
- * flag is lost. Then a trial ends in the confirmed release, or in the one before if
- * that is the one on trial; with neither on record a person brings release 2. A
- * confirmed release is fetched again when it was booted too often, and is not
- * updated again by itself; with a lost flag it is only looked at.
- */
-static void expect_end(struct device *dev, enum lb_reason reason)
-{
-	uint64_t *end = &dev->s->memo[MEMO_END];
-	uint64_t confirmed = release_in(dev, LB_REC_CONFIRMED);
-	uint64_t previous = release_in(dev, LB_REC_PREVIOUS);
-	struct lb_state st;
-
-	if (dev->lost)
-		*end = 0; /* nobody remembers what failed */
-	if (dev->lost || device_load_state(dev, &st))
-		return;
-	if (reason != LB_REASON_BOOT_LIMIT && reason != LB_REASON_FLAG_LOST)
-		return;
-	if (st.name == LB_STATE_TRIAL)
-		*end = previous && confirmed == st.release ? previous : confirmed;
-	else if (st.name == LB_STATE_CONFIRMED && reason == LB_REASON_BOOT_LIMIT)
-		*end = confirmed;
 }
 
 /* Every try of main is counted; the count is believed once it is durable. */
