@@ -35,6 +35,14 @@ struct image_sink {
 	int (*put)(struct image_sink *sink, uint64_t offset, const uint8_t *data, size_t len);
 };
 
+/* Into a file whose size was set before: zeros become holes. */
+struct file_sink {
+	struct image_sink sink; /* .put: file_sink_put */
+	int fd;			/* borrowed */
+};
+
+int file_sink_put(struct image_sink *sink, uint64_t offset, const uint8_t *data, size_t len);
+
 /**
  * bundle_file_walk() - decode image @number, checking all there is to check
  * @sink: NULL just checks

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +14,6 @@ struct extract {
 	int key_count;
 	const char *folder, *path, *only; /* borrowed; @only: NULL is all images */
 };
-
-/* Zeros become holes: the file's size is set first. */
-struct file_sink {
-	struct image_sink sink;
-	int fd;
-};
-
-static int put(struct image_sink *sink, uint64_t offset, const uint8_t *data, size_t len)
-{
-	struct file_sink *f = (struct file_sink *)sink;
-
-	if (!data)
-		return 0;
-	if (lseek(f->fd, (off_t)offset, SEEK_SET) < 0)
-		return -LB_E_IO;
-	return cli_write_full(f->fd, data, len);
-}
 
 static int parse_options(int argc, char **argv, struct extract *x, struct lb_error *err)
 {
@@ -63,7 +45,7 @@ static int extract_image(const struct extract *x, struct bundle_file *b, uint32_
 			 struct lb_error *err)
 {
 	const struct lb_image *image = &b->manifest.images[number];
-	struct file_sink sink = { .sink.put = put };
+	struct file_sink sink = { .sink.put = file_sink_put };
 	struct cli_file file;
 	char path[4096], size[16];
 	int rc;

@@ -2,6 +2,7 @@
 /* Decoding an image out of a bundle, for verify and extract. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "base/bytes.h"
@@ -47,6 +48,17 @@ static void walk_close(struct walk *w)
 	free(w->out);
 	free(w->stored_offsets);
 	lb_index_free(&w->index);
+}
+
+int file_sink_put(struct image_sink *sink, uint64_t offset, const uint8_t *data, size_t len)
+{
+	struct file_sink *f = (struct file_sink *)sink;
+
+	if (!data)
+		return 0;
+	if (lseek(f->fd, (off_t)offset, SEEK_SET) < 0)
+		return -LB_E_IO;
+	return cli_write_full(f->fd, data, len);
 }
 
 /* Fetches and decodes a data chunk into @w->out. */
