@@ -184,10 +184,9 @@ static int look_in_place(struct lb_update *u, struct lb_update_image *im, uint64
 	return 0;
 }
 
-/* What has to be done for @im, and in how many ranges. */
-static void count_work(struct lb_update *u, struct lb_update_image *im)
+void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_update_counters *t)
 {
-	struct lb_update_counters *t = &u->counters;
+	const struct lb_update_image *im = &u->images[number];
 	struct lb_chunk_cursor at = { 0 };
 	bool in_range = false;
 	struct lb_chunk c;
@@ -226,7 +225,7 @@ int lb_update_plan(struct lb_update *u, struct lb_error *err)
 	lb_copies_order(u);
 	lb_copies_ready(u);
 	for (uint32_t i = 0; i < u->image_count; i++)
-		count_work(u, &u->images[i]);
+		lb_update_count(u, i, &u->counters);
 	lb_update_tell(u, "planned", NULL);
 	return 0;
 }

@@ -130,6 +130,14 @@ void lb_update_free(struct lb_update *u);
 int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 
 /**
+ * lb_update_count() - what is planned for one image
+ * @number: of those that were loaded, below image_count
+ * @t: write_bytes, copy_bytes, fetch_bytes and plan_ranges are added to; start with
+ *     zeros and go through the images in order, since the first chunk of all is fetched alone
+ */
+void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_update_counters *t);
+
+/**
  * lb_update_apply() - copy or fetch, and write, what is not right yet
  *
  * The first chunk that has to be fetched is fetched and checked before anything is

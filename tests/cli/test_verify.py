@@ -118,7 +118,7 @@ def test_a_wrong_command_line_is_code_2(tool):
                  ("extract", "a.lbu"), ("publish", "d", "a.lbu"), ("keygen",),
                  ("keygen", "--rsa=1024", "k")):
         assert tool.run(*argv, code=2).endswith("(usage)\n")
-    for command in ("keygen", "pack", "sign", "info", "verify", "extract", "publish"):
+    for command in ("keygen", "pack", "sign", "info", "verify", "extract", "diff", "publish"):
         text = tool.run(command, "--help")
         assert text.startswith(f"Usage: lifeboat {command} ") and "Exit codes: 0 done" in text
         assert f"  {command} " in tool.run("--help")
