@@ -12,7 +12,7 @@ $(eval $(call variant_rules,cov))
 
 COVERAGE_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 $(foreach t,$(COVERAGE_UNIT),$(call program,$(t),tests/unit/$(t).c,cov,-lcmocka))
-$(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov,$(POWERCUT_WRAP))
+$(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov,$$(POWERCUT_WRAP))
 
 $(call program,httpcat,tests/net/httpcat.c,cov)
 $(call program,netup,tests/net/netup.c,cov)
