@@ -174,23 +174,6 @@ static void nudge(void *ctx)
 	lb_job_network_up(job->owner, job);
 }
 
-struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
-				   uint32_t candidates)
-{
-	return (struct lb_patience){
-		.clock = r->clock,
-		.report = r->report,
-		.deadline_ms = job->may_give_up ? job->started_ms + r->limits.give_up_ms : 0,
-		.limit_ms = candidates > 1 ? r->limits.url_ms : 0,
-		.retry_min_ms = r->limits.retry_min_ms,
-		.retry_max_ms = r->limits.retry_max_ms,
-		.stop = r->stop,
-		.stop_ctx = r->stop_ctx,
-		.nudge = nudge,
-		.nudge_ctx = job,
-	};
-}
-
 /* The @n-th place to try: the job's URLs first, then what lies on inserted media. */
 static bool candidate(struct lb_recovery *r, const struct lb_job_order *job, uint32_t n, char *ret,
 		      size_t size)
@@ -211,6 +194,33 @@ static uint32_t count_candidates(struct lb_recovery *r, const struct lb_job_orde
 	while (candidate(r, job, n, url, sizeof(url)))
 		n++;
 	return n;
+}
+
+/* Somebody inserted one while a server is waited for. */
+static bool medium_came(void *ctx)
+{
+	struct lb_job_order *job = ctx;
+
+	return count_candidates(job->owner, job) > job->candidates;
+}
+
+struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
+				   uint32_t candidates)
+{
+	return (struct lb_patience){
+		.clock = r->clock,
+		.report = r->report,
+		.deadline_ms = job->may_give_up ? job->started_ms + r->limits.give_up_ms : 0,
+		.limit_ms = candidates > 1 ? r->limits.url_ms : 0,
+		.retry_min_ms = r->limits.retry_min_ms,
+		.retry_max_ms = r->limits.retry_max_ms,
+		.stop = r->stop,
+		.stop_ctx = r->stop_ctx,
+		.elsewhere = medium_came,
+		.elsewhere_ctx = job,
+		.nudge = nudge,
+		.nudge_ctx = job,
+	};
 }
 
 /* scheme://host:port of both is the same, letter by letter. */
@@ -355,6 +365,7 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 		struct lb_patience how = lb_job_patience(r, job, candidates);
 		struct lb_error why = { 0 };
 
+		job->candidates = candidates;
 		code = try_place(r, job, &in, n, candidates, &why);
 		if (!code) {
 			code = hand_over(r, job, &in, end, err);
@@ -384,6 +395,10 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 		if (is_final(r, job, &in, code, last)) {
 			code = give_back(r, job, &in, first.code, &first, end, err);
 			break;
+		}
+		if (last && medium_came(job)) {
+			n = candidates; /* what was inserted by now comes next, at once */
+			continue;
 		}
 		n = last ? 0 : n + 1;
 		if (last) {

@@ -16,6 +16,7 @@ struct lb_job_order {
 	struct lb_recovery *owner;
 	bool unsure;			 /* newer records may be lost: what they say proves nothing */
 	bool network_down;		 /* and said so */
+	uint32_t candidates;		 /* places that were there when the present attempt began */
 	bool any_bundle;		 /* not only the one with the expected digest */
 	uint8_t expected[LB_SHA256_BYTES];
 	struct lb_request request;	 /* zeros without one */

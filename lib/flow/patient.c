@@ -75,6 +75,8 @@ static int wait_for_source(struct lb_patient *p, uint64_t since_ms, uint32_t *de
 	}
 	if (p->how.limit_ms && now - since_ms >= p->how.limit_ms)
 		return -LB_E_AGAIN;
+	if (p->how.elsewhere && p->how.elsewhere(p->how.elsewhere_ctx))
+		return -LB_E_AGAIN;
 	if (p->how.deadline_ms && delay > p->how.deadline_ms - now)
 		delay = (uint32_t)(p->how.deadline_ms - now);
 	if (!lb_patience_sleep(&p->how, delay ? delay : 1))

@@ -82,7 +82,7 @@ static void expect_end(struct device *dev, enum lb_reason reason)
 		*end = previous && confirmed == st.release ? previous : confirmed;
 	else if (st.name == LB_STATE_CONFIRMED && reason == LB_REASON_BOOT_LIMIT)
 		*end = confirmed;
-	if (dev->w->stick && dev->w->manners.dead)
+	if (dev->w->manners.dead && *end)
 		*end = 2; /* nothing else is to be had */
 }
 

@@ -29,8 +29,11 @@ int device_check_bound(struct sim *s, struct world *w, enum sim_moment moment)
 	return 0;
 }
 
-static int check_boots(struct sim *s)
+static int check_boots(struct sim *s, const struct world *w)
 {
+	bool may_need_person = (s->memo[SIM_MEMO_LOST] & LOST_STATE) ||
+			       (w->manners.dead && s->memo[MEMO_END]);
+
 	if (s->memo[MEMO_BROKEN_BOOT])
 		return sim_fail(s, "main was booted although it was not whole");
 	if (s->memo[MEMO_STARTED] > LB_BOOT_LIMIT)
@@ -39,7 +42,7 @@ static int check_boots(struct sim *s)
 	if (s->memo[MEMO_TOO_EARLY])
 		return sim_fail(s, "recovery came after %llu boots of main, %u cuts",
 				(unsigned long long)s->memo[MEMO_TOO_EARLY], s->power_cycles);
-	if (s->memo[MEMO_PERSON] && !(s->memo[SIM_MEMO_LOST] & LOST_STATE))
+	if (s->memo[MEMO_PERSON] && !may_need_person)
 		return sim_fail(s, "a person was needed, and the state was never lost");
 	return 0;
 }
@@ -97,7 +100,7 @@ int device_check(struct sim *s, struct world *w, enum sim_moment moment)
 	int release = device_whole_release(&dev);
 	int want = s->memo[MEMO_END] ? (int)s->memo[MEMO_END] : w->final_release;
 
-	if (check_boots(s) || check_flag(s, &dev, release, moment, &st) ||
+	if (check_boots(s, w) || check_flag(s, &dev, release, moment, &st) ||
 	    check_records(s, &dev, release, moment, &state))
 		return 1;
 	if (moment == SIM_AFTER_CUT)

@@ -29,8 +29,9 @@ static struct world piped = {
 	SMALL, .final_release = 2, .manners = { .sequential = true },
 };
 
+/* It never answers. When cuts alone use up the boots of main, a person has to come. */
 static struct world dead = {
-	SMALL, .final_release = 1, .manners = { .dead = true },
+	SMALL, .final_release = 1, .manners = { .dead = true }, .person_ms = 3600000,
 };
 
 /* In the middle of the payload it falls silent for an hour: no reason to give up any more. */

@@ -475,6 +475,27 @@ def test_update_from_a_stick_that_is_gone_is_finished_from_a_known_place(on_rele
     check_installed(device, images[1], around, release=1)
 
 
+def test_stick_is_taken_while_the_only_server_is_waited_for(make_device, make_server, tmp_path,
+                                                           packed, images):
+    """Main is half written and nobody answers: what a person inserts by then is found."""
+    stick = tmp_path / "stick"
+    server = make_server().start()
+    server.put("r2.lbu", packed[2])
+    device = make_device(media=[str(stick)], retry_max_s=1)
+    install(device, server.url("r2.lbu"))
+    confirm(device)
+    around = device.guarded(images[2])
+    device.write("root", garbage(100_000), at=MIB)
+    server.stop()
+    run = device.start(reason="main-invalid")
+    run.wait_for_code("source-interrupted")
+    assert run.running() and device.power_on() != "main"
+    stick.mkdir()
+    (stick / "r2.lbu").write_bytes(packed[2].read_bytes())
+    assert run.wait() == 0, run.text()
+    check_installed(device, images[2], around)
+
+
 def test_known_place_of_another_release_does_not_finish_what_was_begun(on_release_1, packed):
     device = on_release_1
     digest = bundles.sha(bundles.split(packed[2].read_bytes())[0][1])
