@@ -16,7 +16,7 @@ from lbfield import agent
 from lbmedia import (MAIN_1, changed_block, ends_in_release_2, flush, read, recovery_goes_on, span,
                      stage, write)
 
-FAILED = r"slot root: .* \d+ .*failed: I/O error \[io-error\]"
+FAILED = r"slot (?:root|boot): .* \d+ .*failed: I/O error \[io-error\]"
 on_usb = pytest.mark.parametrize("bad", ["usb"], indirect=True)
 
 
@@ -69,7 +69,7 @@ def test_flush_that_fails(bad, times):
     stage(bad, rate="1500k")
     bad.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
     bad.medium.fault(flush(times=times))
-    bad.board.wait_for(r"slot root: flush of bytes \d+ to \d+ failed: I/O error \[io-error\]",
+    bad.board.wait_for(r"slot (?:root|boot): flush of bytes \d+ to \d+ failed: I/O error \[io-error\]",
                        regex=True, timeout=240)
     if not times:
         bad.board.wait_for(FAILED, regex=True, timeout=240)
@@ -161,7 +161,7 @@ def test_disk_that_is_pulled_and_put_back_while_it_is_written(bad):
     stage(bad, rate="1500k")
     bad.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
     lbmedia.pull(bad.board)
-    bad.board.wait_for(r"slot root: .*\[(io-error|slot-missing)\]", regex=True, timeout=240)
+    bad.board.wait_for(r"slot (?:root|boot): .*\[(io-error|slot-missing)\]", regex=True, timeout=240)
     lbmedia.put_back(bad.board)
     bad.board.wait_for("ended with status 1, restarting the board in 5 s", timeout=240,
                          never="main OS release")
@@ -176,7 +176,7 @@ def test_sd_card_that_is_pulled_and_put_back_while_it_is_written(field):
     stage(field, rate="1500k")
     field.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
     field.board.monitor("eject -f s0")
-    field.board.wait_for(r"slot root: .*\[(io-error|slot-missing)\]", regex=True, timeout=240)
+    field.board.wait_for(r"slot (?:root|boot): .*\[(io-error|slot-missing)\]", regex=True, timeout=240)
     field.board.monitor(f"change s0 {field.card.path} raw")
     field.board.wait_for("state updating: resume", timeout=240, never="main OS release")
     ends_in_release_2(field)
