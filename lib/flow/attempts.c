@@ -196,28 +196,31 @@ static uint32_t count_candidates(struct lb_recovery *r, const struct lb_job_orde
 	return n;
 }
 
-/* Somebody inserted one while a server is waited for. */
-static bool medium_came(void *ctx)
+/* No other place than the one in use, until somebody inserts a medium: it is worth any waiting. */
+static bool only_place(void *ctx)
 {
 	struct lb_job_order *job = ctx;
+	char url[LB_URL_MAX + 1];
 
-	return count_candidates(job->owner, job) > job->candidates;
+	for (uint32_t n = 0; candidate(job->owner, job, n, url, sizeof(url)); n++)
+		if (strcmp(url, job->used_url))
+			return false;
+	return true;
 }
 
-struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
-				   uint32_t candidates)
+struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job)
 {
 	return (struct lb_patience){
 		.clock = r->clock,
 		.report = r->report,
 		.deadline_ms = job->may_give_up ? job->started_ms + r->limits.give_up_ms : 0,
-		.limit_ms = candidates > 1 ? r->limits.url_ms : 0,
+		.limit_ms = r->limits.url_ms,
 		.retry_min_ms = r->limits.retry_min_ms,
 		.retry_max_ms = r->limits.retry_max_ms,
 		.stop = r->stop,
 		.stop_ctx = r->stop_ctx,
-		.elsewhere = medium_came,
-		.elsewhere_ctx = job,
+		.alone = only_place,
+		.alone_ctx = job,
 		.nudge = nudge,
 		.nudge_ctx = job,
 	};
@@ -246,11 +249,11 @@ static bool token_belongs(const struct lb_job_order *job, const char *url)
 }
 
 static int attempt(struct lb_recovery *r, struct lb_job_order *job, struct lb_install *in,
-		   uint32_t candidates, struct lb_error *err)
+		   struct lb_error *err)
 {
 	const char *url = job->used_url;
 	char shown[LB_URL_MAX + 1];
-	struct lb_patience how = lb_job_patience(r, job, candidates);
+	struct lb_patience how = lb_job_patience(r, job);
 	const struct lb_request *request = token_belongs(job, url) ? &job->request : NULL;
 	struct lb_source *source;
 	int code;
@@ -301,7 +304,7 @@ static bool is_final(struct lb_recovery *r, const struct lb_job_order *job, cons
 }
 
 static int try_place(struct lb_recovery *r, struct lb_job_order *job, struct lb_install *in, uint32_t n,
-		     uint32_t candidates, struct lb_error *why)
+		     struct lb_error *why)
 {
 	int code;
 
@@ -309,7 +312,7 @@ static int try_place(struct lb_recovery *r, struct lb_job_order *job, struct lb_
 	if (!candidate(r, job, n, job->used_url, sizeof(job->used_url)))
 		return lb_error_set(why, LB_E_UNREACHABLE,
 				    "no server and no medium has the bundle");
-	code = attempt(r, job, in, candidates, why);
+	code = attempt(r, job, in, why);
 	if (job->kind == LB_JOB_INSTALL && job->any_bundle && in->writing) {
 		/* whatever that place holds next: what was begun is finished, as after a cut */
 		memcpy(job->expected, in->head.manifest_sha256, sizeof(job->expected));
@@ -362,11 +365,10 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 	for (;;) {
 		uint32_t candidates = count_candidates(r, job);
 		bool last = n + 1 >= candidates;
-		struct lb_patience how = lb_job_patience(r, job, candidates);
+		struct lb_patience how = lb_job_patience(r, job);
 		struct lb_error why = { 0 };
 
-		job->candidates = candidates;
-		code = try_place(r, job, &in, n, candidates, &why);
+		code = try_place(r, job, &in, n, &why);
 		if (!code) {
 			code = hand_over(r, job, &in, end, err);
 			break;
@@ -392,11 +394,13 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 				*err = why;
 			break;
 		}
-		if (is_final(r, job, &in, code, last)) {
+		/* what a person inserts meanwhile is no reason to stop waiting for a server */
+		if (is_final(r, job, &in, code,
+			     last && (n < job->url_count || first.code != LB_E_AGAIN))) {
 			code = give_back(r, job, &in, first.code, &first, end, err);
 			break;
 		}
-		if (last && medium_came(job)) {
+		if (last && count_candidates(r, job) > candidates) {
 			n = candidates; /* what was inserted by now comes next, at once */
 			continue;
 		}

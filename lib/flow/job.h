@@ -16,7 +16,6 @@ struct lb_job_order {
 	struct lb_recovery *owner;
 	bool unsure;			 /* newer records may be lost: what they say proves nothing */
 	bool network_down;		 /* and said so */
-	uint32_t candidates;		 /* places that were there when the present attempt began */
 	bool any_bundle;		 /* not only the one with the expected digest */
 	uint8_t expected[LB_SHA256_BYTES];
 	struct lb_request request;	 /* zeros without one */
@@ -50,8 +49,7 @@ int lb_job_return(struct lb_recovery *r, const struct lb_result *result,
 /* Before the flag says main: lb_copies_mend(). @worked: the copy that runs has installed main. */
 void lb_job_mend_copies(struct lb_recovery *r, bool worked);
 
-struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job,
-				   uint32_t candidates);
+struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job);
 
 /* The result record as @job stands; @in may be NULL. */
 void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,

@@ -97,7 +97,7 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
 			   enum lb_recovery_end *end, struct lb_error *err)
 {
-	struct lb_patience how = lb_job_patience(r, job, 1);
+	struct lb_patience how = lb_job_patience(r, job);
 	bool main_is_good = !job->unsure &&
 			    (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
 			     s->name == LB_STATE_REQUESTED);

@@ -481,7 +481,7 @@ def test_stick_is_taken_while_the_only_server_is_waited_for(make_device, make_se
     stick = tmp_path / "stick"
     server = make_server().start()
     server.put("r2.lbu", packed[2])
-    device = make_device(media=[str(stick)], retry_max_s=1)
+    device = make_device(media=[str(stick)], url_s=1)
     install(device, server.url("r2.lbu"))
     confirm(device)
     around = device.guarded(images[2])
@@ -494,6 +494,26 @@ def test_stick_is_taken_while_the_only_server_is_waited_for(make_device, make_se
     (stick / "r2.lbu").write_bytes(packed[2].read_bytes())
     assert run.wait() == 0, run.text()
     check_installed(device, images[2], around)
+
+
+def test_stick_that_is_refused_does_not_end_the_waiting_for_a_server(make_device, make_server, tmp_path,
+                                                                    packed, images):
+    """Before the first write: the time limit alone gives main back."""
+    stick = tmp_path / "stick"
+    server = make_server().start()
+    server.put("r2.lbu", packed[2])
+    device = make_device(media=[str(stick)], url_s=1, give_up_s=600)
+    server.stop()
+    run = device.start("--install", server.url("r2.lbu"))
+    run.wait_for_code("source-interrupted")
+    stick.mkdir()
+    (stick / "foreign.lbu").write_bytes(bundles.write(images[3], bundles.Key.new(), 3))
+    run.wait_for_code("signature-invalid")
+    time.sleep(0.5)
+    assert run.running(), run.text()
+    server.start()
+    assert run.wait() == 0, run.text()
+    assert device.holds(images[2])
 
 
 def test_known_place_of_another_release_does_not_finish_what_was_begun(on_release_1, packed):
