@@ -56,6 +56,12 @@ static cJSON *result_json(struct agent_device *d)
 	add_number(obj, "skipped_bytes", r.skipped_bytes);
 	add_number(obj, "seconds", r.seconds);
 	add_number(obj, "power_cycles", r.power_cycles);
+	add_number(obj, "plan_ms", r.plan_ms);
+	add_number(obj, "plan_cpu_ms", r.plan_cpu_ms);
+	add_number(obj, "install_ms", r.install_ms);
+	add_number(obj, "install_cpu_ms", r.install_cpu_ms);
+	add_number(obj, "readback_ms", r.readback_ms);
+	add_number(obj, "readback_cpu_ms", r.readback_cpu_ms);
 	add_number(obj, "time", (uint64_t)(r.time_s > 0 ? r.time_s : 0));
 	return obj;
 }

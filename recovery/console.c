@@ -145,6 +145,13 @@ static void print_progress(struct console *c, const char *step, const char *imag
 	fflush(c->out);
 }
 
+static void add_time(cJSON *event, const char *ms, const char *cpu_ms,
+		     const struct lb_update_time *t)
+{
+	cJSON_AddNumberToObject(event, ms, t->ms);
+	cJSON_AddNumberToObject(event, cpu_ms, t->cpu_ms);
+}
+
 static void event_progress(struct console *c, const char *step, const char *image,
 			   const struct lb_update_counters *n, uint64_t rate)
 {
@@ -163,6 +170,9 @@ static void event_progress(struct console *c, const char *step, const char *imag
 	cJSON_AddNumberToObject(event, "plan_ranges", n->plan_ranges);
 	cJSON_AddNumberToObject(event, "ranges", n->ranges);
 	cJSON_AddNumberToObject(event, "bytes_per_s", (double)rate);
+	add_time(event, "plan_ms", "plan_cpu_ms", &n->plan);
+	add_time(event, "install_ms", "install_cpu_ms", &n->install);
+	add_time(event, "readback_ms", "readback_cpu_ms", &n->readback);
 	print_event(c, event);
 }
 
@@ -180,7 +190,7 @@ static void progress(void *ctx, const char *step, const char *image,
 		c->rate_from_ms = now;
 		c->rate_from_bytes = done;
 	}
-	if (c->quiet || (!c->events && !strcmp(step, "planned")))
+	if (c->quiet || (!c->events && (!strcmp(step, "planned") || !strcmp(step, "done"))))
 		return;
 	/* event lines: every flush is one, so that a reader knows what is durable */
 	if (!c->events && !fresh && done < total &&

@@ -53,6 +53,12 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
 	ret->written_bytes = in->counters.written_bytes + in->progress.written_bytes;
 	ret->skipped_bytes = in->counters.skip_bytes;
 	ret->power_cycles = in->progress.power_cycles;
+	ret->plan_ms = in->counters.plan.ms;
+	ret->plan_cpu_ms = in->counters.plan.cpu_ms;
+	ret->install_ms = in->counters.install.ms;
+	ret->install_cpu_ms = in->counters.install.cpu_ms;
+	ret->readback_ms = in->counters.readback.ms;
+	ret->readback_cpu_ms = in->counters.readback.cpu_ms;
 }
 
 void lb_job_mend_copies(struct lb_recovery *r, bool worked)

@@ -195,15 +195,68 @@ int lb_install_check_budget(struct lb_install *in, const struct lb_update_counte
 			    (unsigned long long)in->budget_bytes);
 }
 
+struct stopwatch {
+	uint64_t ms, cpu_ms;
+};
+
+static struct stopwatch start_watch(struct lb_clock *clock)
+{
+	return (struct stopwatch){ lb_clock_ms(clock), lb_clock_cpu_ms(clock) };
+}
+
+static void add_time(struct lb_clock *clock, struct stopwatch since, struct lb_update_time *t)
+{
+	t->ms += (uint32_t)(lb_clock_ms(clock) - since.ms);
+	t->cpu_ms += (uint32_t)(lb_clock_cpu_ms(clock) - since.cpu_ms);
+}
+
+static int plan(struct lb_install *in, struct lb_update *u, struct lb_error *err)
+{
+	struct stopwatch watch = start_watch(in->clock);
+	int r = lb_update_plan(u, err);
+
+	add_time(in->clock, watch, &u->counters.plan);
+	return r;
+}
+
+static int apply(struct lb_install *in, struct lb_update *u, struct lb_error *err)
+{
+	struct stopwatch watch = start_watch(in->clock);
+	int r = lb_update_apply(u, err);
+
+	add_time(in->clock, watch, &u->counters.install);
+	return r;
+}
+
+static int readback(struct lb_install *in, struct lb_update *u, uint32_t *ret_bad,
+		    struct lb_error *err)
+{
+	struct stopwatch watch = start_watch(in->clock);
+	int r = lb_update_readback(u, ret_bad, err);
+
+	add_time(in->clock, watch, &u->counters.readback);
+	return r;
+}
+
+static void say_times(const struct lb_install *in, const struct lb_update_counters *c)
+{
+	lb_say(in->report, LB_LEVEL_INFO, "times",
+	       "planned in %u ms (%u of processor time), installed in %u (%u), read back in %u (%u)",
+	       c->plan.ms, c->plan.cpu_ms, c->install.ms, c->install.cpu_ms, c->readback.ms,
+	       c->readback.cpu_ms);
+	if (in->report && in->report->progress)
+		in->report->progress(in->report->ctx, "done", "", c);
+}
+
 int lb_install_write(struct lb_install *in, struct lb_update *u, struct lb_error *err)
 {
 	uint32_t bad = 0;
 
 	for (int round = 0; round <= READBACK_ROUNDS; round++) {
-		int r = lb_update_apply(u, err);
+		int r = apply(in, u, err);
 
 		if (!r)
-			r = lb_update_readback(u, &bad, err);
+			r = readback(in, u, &bad, err);
 		if (r || !bad)
 			return r;
 		lb_say(in->report, LB_LEVEL_WARN, "medium-worn",
@@ -255,7 +308,7 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 			       &obs, err);
 
 	if (!r)
-		r = lb_update_plan(&u, err);
+		r = plan(in, &u, err);
 	in->counters = u.counters;
 	if (!r)
 		r = lb_install_check_budget(in, &u.counters, err);
@@ -264,6 +317,8 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	if (!r)
 		r = check_fits(in, slots, err);
 	in->counters = u.counters;
+	if (!r)
+		say_times(in, &u.counters);
 	if (u.writing)
 		save_progress(in, &u.counters); /* what another attempt adds to */
 	lb_update_free(&u);

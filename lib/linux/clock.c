@@ -12,6 +12,14 @@ static uint64_t system_monotonic_ms(struct lb_clock *c)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static uint64_t system_cpu_ms(struct lb_clock *c)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
 static int64_t system_wall_s(struct lb_clock *c)
 {
 	struct timespec now;
@@ -34,6 +42,7 @@ struct lb_clock *lb_clock_system(void)
 		.monotonic_ms = system_monotonic_ms,
 		.wall_s = system_wall_s,
 		.sleep_ms = system_sleep_ms,
+		.cpu_ms = system_cpu_ms,
 	};
 	/* holds nothing that changes; not const because the port's calls take it so */
 	static struct lb_clock system_clock = { .ops = &ops };

@@ -12,6 +12,8 @@ struct lb_clock_ops {
 	/* seconds since 1970 as the system believes; may be wrong, see trust/date.h */
 	int64_t (*wall_s)(struct lb_clock *c);
 	void (*sleep_ms)(struct lb_clock *c, uint32_t ms);
+	/* processor time that the program has used, all threads; NULL: not known */
+	uint64_t (*cpu_ms)(struct lb_clock *c);
 };
 
 struct lb_clock {
@@ -21,6 +23,12 @@ struct lb_clock {
 static inline uint64_t lb_clock_ms(struct lb_clock *c)
 {
 	return c->ops->monotonic_ms(c);
+}
+
+/* 0 where it is not known. */
+static inline uint64_t lb_clock_cpu_ms(struct lb_clock *c)
+{
+	return c->ops->cpu_ms ? c->ops->cpu_ms(c) : 0;
 }
 
 static inline int64_t lb_clock_wall_s(struct lb_clock *c)

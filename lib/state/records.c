@@ -256,6 +256,12 @@ int lb_result_load(struct lb_log *log, struct lb_result *ret, struct lb_error *e
 	lb_record_read_u64(&in, "skipped_bytes", &v.skipped_bytes);
 	lb_record_read_u32(&in, "seconds", &v.seconds);
 	lb_record_read_u32(&in, "power_cycles", &v.power_cycles);
+	lb_record_read_u32(&in, "plan_ms", &v.plan_ms);
+	lb_record_read_u32(&in, "plan_cpu_ms", &v.plan_cpu_ms);
+	lb_record_read_u32(&in, "install_ms", &v.install_ms);
+	lb_record_read_u32(&in, "install_cpu_ms", &v.install_cpu_ms);
+	lb_record_read_u32(&in, "readback_ms", &v.readback_ms);
+	lb_record_read_u32(&in, "readback_cpu_ms", &v.readback_cpu_ms);
 	lb_record_read_time(&in, "time", &v.time_s);
 	cJSON_Delete(root);
 	if (!in.failed)
@@ -289,6 +295,12 @@ int lb_result_save(struct lb_log *log, const struct lb_result *result, struct lb
 	lb_record_add_u64(&out, "skipped_bytes", v.skipped_bytes);
 	lb_record_add_u64(&out, "seconds", v.seconds);
 	lb_record_add_u64(&out, "power_cycles", v.power_cycles);
+	lb_record_add_u64(&out, "plan_ms", v.plan_ms);
+	lb_record_add_u64(&out, "plan_cpu_ms", v.plan_cpu_ms);
+	lb_record_add_u64(&out, "install_ms", v.install_ms);
+	lb_record_add_u64(&out, "install_cpu_ms", v.install_cpu_ms);
+	lb_record_add_u64(&out, "readback_ms", v.readback_ms);
+	lb_record_add_u64(&out, "readback_cpu_ms", v.readback_cpu_ms);
 	lb_record_add_time(&out, "time", v.time_s);
 	return lb_record_save(log, LB_REC_RESULT, &out, err);
 }

@@ -67,6 +67,8 @@ struct lb_result {
 	bool main_changed; /* false: main is as it was before the request */
 	uint64_t fetched_bytes, written_bytes, skipped_bytes;
 	uint32_t seconds, power_cycles;
+	/* of the last attempt alone: how long its phases took, and their processor time */
+	uint32_t plan_ms, plan_cpu_ms, install_ms, install_cpu_ms, readback_ms, readback_cpu_ms;
 	int64_t time_s;
 };
 

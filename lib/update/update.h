@@ -31,6 +31,11 @@
 #define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
 
+/* How long a phase took, waiting included, and the processor time in it; rounds add up. */
+struct lb_update_time {
+	uint32_t ms, cpu_ms;
+};
+
 struct lb_update_counters {
 	uint64_t total_bytes;	/* of all images */
 	uint64_t skip_bytes;	/* were right already when planned */
@@ -43,6 +48,7 @@ struct lb_update_counters {
 	uint64_t fetched_bytes; /* payload bytes that were read from the source so far */
 	uint32_t chunks, chunks_skipped, ranges;
 	uint32_t plan_ranges;	/* planned: runs of payload to fetch */
+	struct lb_update_time plan, install, readback; /* the caller's: the engine keeps no time */
 };
 
 typedef void lb_update_progress(void *ctx, const char *step, const char *image,

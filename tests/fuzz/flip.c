@@ -95,7 +95,9 @@ static int open_slot(void *ctx, const char *name, bool writable, struct lb_blk *
 
 static void make_device(void)
 {
-	static const struct lb_clock_ops clock_ops = { now, wall, sleep_no_time };
+	static const struct lb_clock_ops clock_ops = {
+		.monotonic_ms = now, .wall_s = wall, .sleep_ms = sleep_no_time,
+	};
 	const size_t size[REGIONS] = { t.want[0].len + BEYOND, t.want[1].len + BEYOND, 5000,
 				       REGION_BYTES, ENV_BYTES, ENV_BYTES };
 	struct lb_state state = { .name = LB_STATE_REQUESTED, .release = 7 };

@@ -66,7 +66,9 @@ static void fake_sleep(struct lb_clock *c, uint32_t ms)
 	((struct fake *)((char *)c - offsetof(struct fake, clock)))->now_ms += ms;
 }
 
-static const struct lb_clock_ops fake_clock_ops = { fake_ms, fake_wall, fake_sleep };
+static const struct lb_clock_ops fake_clock_ops = {
+	.monotonic_ms = fake_ms, .wall_s = fake_wall, .sleep_ms = fake_sleep,
+};
 
 static void start(struct fake *f, struct lb_patient *p, const int *script, uint32_t steps,
 		  uint64_t deadline_ms, uint32_t limit_ms)

@@ -181,6 +181,8 @@ static void progress_and_result_come_back(void **state)
 	struct lb_result v = { .code = "ok", .deployment = "d", .release = 3,
 			       .main_changed = true, .fetched_bytes = 1, .written_bytes = 2,
 			       .skipped_bytes = 3, .seconds = 4, .power_cycles = 5,
+			       .plan_ms = 6, .plan_cpu_ms = 7, .install_ms = 8,
+			       .install_cpu_ms = 9, .readback_ms = 10, .readback_cpu_ms = 11,
 			       .time_s = 1700000000 }, v2;
 
 	(void)state;
@@ -196,11 +198,18 @@ static void progress_and_result_come_back(void **state)
 		    "{\"code\":\"ok\",\"text\":\"the server said ?[31m\\\"no\\\"??\","
 		    "\"deployment\":\"d\",\"release\":3,\"main_changed\":true,"
 		    "\"fetched_bytes\":1,\"written_bytes\":2,\"skipped_bytes\":3,\"seconds\":4,"
-		    "\"power_cycles\":5,\"time\":1700000000}");
+		    "\"power_cycles\":5,\"plan_ms\":6,\"plan_cpu_ms\":7,\"install_ms\":8,"
+		    "\"install_cpu_ms\":9,\"readback_ms\":10,\"readback_cpu_ms\":11,\"time\":1700000000}");
 	assert_int_equal(lb_result_load(&log_, &v2, NULL), 0);
 	assert_string_equal(v2.text, "the server said ?[31m\"no\"??");
 	assert_true(v2.main_changed);
 	assert_int_equal(v2.seconds, 4);
+	assert_int_equal(v2.plan_ms, 6);
+	assert_int_equal(v2.plan_cpu_ms, 7);
+	assert_int_equal(v2.install_ms, 8);
+	assert_int_equal(v2.install_cpu_ms, 9);
+	assert_int_equal(v2.readback_ms, 10);
+	assert_int_equal(v2.readback_cpu_ms, 11);
 	put_text(LB_REC_PROGRESS, "{\"power_cycles\":4294967296}");
 	assert_int_equal(lb_progress_load(&log_, &p2, NULL), -LB_E_FORMAT);
 }

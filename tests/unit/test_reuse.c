@@ -143,7 +143,9 @@ static void pack(struct scene *s)
 /* Slots of @slot_bytes, filled with 0xff; the images are there. */
 static void start(struct scene *s, const size_t *slot_bytes)
 {
-	static const struct lb_clock_ops ops = { no_time, no_wall, no_sleep };
+	static const struct lb_clock_ops ops = {
+		.monotonic_ms = no_time, .wall_s = no_wall, .sleep_ms = no_sleep,
+	};
 
 	s->clock.ops = &ops;
 	for (uint32_t i = 0; i < s->images; i++)
