@@ -26,6 +26,9 @@ static int walk_open(struct walk *w, struct bundle_file *b, uint32_t number, str
 {
 	int rc = lb_bundle_read_index(b->src, &b->manifest, &b->layout, number, &w->index, err);
 
+	if (!rc && w->index.longest_prefix)
+		rc = lb_error_set(err, LB_E_UNSUPPORTED, "image %s: its chunks need the bytes in front of them",
+				  w->image->name);
 	if (rc)
 		return rc;
 	w->dctx = ZSTD_createDCtx();
@@ -72,7 +75,7 @@ static int decode(struct walk *w, const struct lb_chunk *chunk, struct lb_error 
 		rc = lb_source_read_full(src, w->stored, chunk->stored_length, err);
 	if (rc)
 		return rc;
-	rc = lb_chunk_decode(w->dctx, w->image->encoding, chunk, w->stored, w->out);
+	rc = lb_chunk_decode(w->dctx, w->image->encoding, chunk, NULL, 0, w->stored, w->out);
 	if (rc)
 		return lb_error_set(err, -rc, "chunk %u of image %s at byte %llu is not what was signed",
 				    chunk->number, w->image->name, (unsigned long long)chunk->offset);

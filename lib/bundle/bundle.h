@@ -79,12 +79,18 @@ int lb_bundle_read_index(struct lb_source *src, const struct lb_manifest *m,
 /**
  * lb_chunk_decode() - one stored chunk to its bytes, digest checked
  * @dctx: a ZSTD_DCtx*, reused between calls; may be NULL for LB_ENC_NONE
+ * @prefix: the bytes that the frame may refer to as if they preceded it, raw content;
+ *	    may be NULL without @prefix_len. Decoding is fastest when they lie right
+ *	    in front of @out.
+ * @prefix_len: lb_chunk_prefix_bytes(@chunk) of the new image; not looked at for LB_ENC_NONE
  * @stored: @chunk->stored_length bytes
  * @out: room for @chunk->length bytes; undefined on failure
  *
- * Return: 0; -LB_E_DIGEST when the frame is broken, has another size or another digest.
+ * Return: 0; -LB_E_DIGEST when the frame is broken, has another size or another digest
+ * (also because of a wrong prefix); -LB_E_NOMEM, only with a prefix.
  */
 int lb_chunk_decode(void *dctx, enum lb_encoding encoding, const struct lb_chunk *chunk,
-		    const uint8_t *stored, uint8_t *out) LB_MUST_CHECK;
+		    const uint8_t *prefix, size_t prefix_len, const uint8_t *stored,
+		    uint8_t *out) LB_MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "bundle/index.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 
 /* Offsets in the header and in an entry: docs/SPEC.md, "Index". */
 enum { H_MAGIC = 0, H_ENTRY_BYTES = 8, H_COUNT = 12, H_IMAGE = 16, H_PAYLOAD = 24 };
-enum { E_TYPE = 0, E_LENGTH = 1, E_REFERENCE = 4, E_DIGEST = 8 };
+enum { E_TYPE = 0, E_LENGTH = 1, E_REFERENCE = 4, E_REACH = 7, E_DIGEST = 8 };
 
 static const uint8_t magic[8] = "LBINDEX1";
 
@@ -16,17 +17,20 @@ struct entry {
 	uint8_t type;
 	uint32_t length;
 	uint32_t reference; /* stored length or number of the original */
+	uint8_t reach;	    /* data only */
 	const uint8_t *sha256;
 };
 
 static struct entry entry_at(const uint8_t *bytes, uint32_t number)
 {
 	const uint8_t *p = bytes + LB_INDEX_HEADER_BYTES + (size_t)number * LB_INDEX_ENTRY_BYTES;
+	bool data = p[E_TYPE] == LB_CHUNK_DATA;
 
 	return (struct entry){
 		.type = p[E_TYPE],
 		.length = lb_get_le32(p) >> 8,
-		.reference = lb_get_le32(p + E_REFERENCE),
+		.reference = lb_get_le32(p + E_REFERENCE) & (data ? 0xffffff : 0xffffffff),
+		.reach = data ? p[E_REACH] : 0,
 		.sha256 = p + E_DIGEST,
 	};
 }
@@ -50,6 +54,24 @@ static int check_duplicate(const struct lb_index *idx, uint32_t number, const st
 	return 0;
 }
 
+static int check_data(struct lb_index *idx, const struct lb_image *image, uint32_t number,
+		      const struct entry *e, struct lb_error *err)
+{
+	uint32_t prefix = lb_reach_bytes(e->reach, idx->image_bytes);
+
+	if (!e->reference || e->reference > LB_STORED_MAX_BYTES ||
+	    (image->encoding == LB_ENC_NONE && e->reference != e->length))
+		return bad_entry(number, "has a stored length out of bounds", err);
+	if (image->encoding == LB_ENC_NONE && e->reach)
+		return bad_entry(number, "is not encoded and has a prefix", err);
+	idx->payload_bytes += e->reference;
+	if (e->reference > idx->longest_stored)
+		idx->longest_stored = e->reference;
+	if (prefix > idx->longest_prefix)
+		idx->longest_prefix = prefix;
+	return 0;
+}
+
 /* One entry's own bounds; adds it to the sums in @idx. */
 static int check_entry(struct lb_index *idx, const struct lb_image *image, uint32_t number,
 		       struct lb_error *err)
@@ -61,12 +83,7 @@ static int check_entry(struct lb_index *idx, const struct lb_image *image, uint3
 		return bad_entry(number, "has a length out of bounds", err);
 	switch (e.type) {
 	case LB_CHUNK_DATA:
-		if (!e.reference || e.reference > LB_STORED_MAX_BYTES ||
-		    (image->encoding == LB_ENC_NONE && e.reference != e.length))
-			return bad_entry(number, "has a stored length out of bounds", err);
-		idx->payload_bytes += e.reference;
-		if (e.reference > idx->longest_stored)
-			idx->longest_stored = e.reference;
+		rc = check_data(idx, image, number, &e, err);
 		break;
 	case LB_CHUNK_ZERO:
 		if (e.reference || !lb_bytes_all_zero(e.sha256, LB_SHA256_BYTES))
@@ -146,6 +163,7 @@ void lb_index_entry(const struct lb_index *idx, uint32_t number, struct lb_chunk
 		.length = e.length,
 		.stored_length = e.type == LB_CHUNK_DATA ? e.reference : 0,
 		.original = e.type == LB_CHUNK_DUPLICATE ? e.reference : 0,
+		.reach = e.reach,
 		.sha256 = e.sha256,
 	};
 }

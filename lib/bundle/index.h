@@ -20,6 +20,8 @@
 #define LB_CHUNK_MAX_BYTES (1024u * 1024u)	 /* data and duplicate chunks */
 #define LB_ZERO_MAX_BYTES 0xffffffu		 /* zero chunks: the field's limit */
 #define LB_STORED_MAX_BYTES (LB_CHUNK_MAX_BYTES + 8192u)
+#define LB_REACH_UNIT_BYTES 8192u
+#define LB_REACH_MAX_BYTES (255u * LB_REACH_UNIT_BYTES)
 
 enum lb_chunk_type { LB_CHUNK_DATA, LB_CHUNK_ZERO, LB_CHUNK_DUPLICATE };
 
@@ -30,6 +32,7 @@ struct lb_chunk {
 	uint32_t length;	/* bytes of the image */
 	uint32_t stored_length; /* bytes of the payload; 0 unless data */
 	uint32_t original;	/* duplicate: number of the data chunk that it repeats */
+	uint8_t reach;		/* data: lb_reach_bytes() in front of it are needed to decode it */
 	uint64_t offset;	/* in the image */
 	uint64_t stored_offset; /* in the payload */
 	const uint8_t *sha256;	/* borrowed from the index; zero chunks: undefined */
@@ -41,15 +44,30 @@ struct lb_index {
 	uint32_t chunk_count;
 	uint32_t longest_chunk;	 /* of data and duplicate chunks, bytes */
 	uint32_t longest_stored; /* bytes */
+	uint32_t longest_prefix; /* bytes */
 	uint64_t image_bytes, payload_bytes;
 };
+
+/* Bytes of the new image in front of @offset that a frame with @reach is decoded with. */
+static inline uint32_t lb_reach_bytes(uint8_t reach, uint64_t offset)
+{
+	uint32_t bytes = reach * LB_REACH_UNIT_BYTES;
+
+	return offset < bytes ? (uint32_t)offset : bytes;
+}
+
+static inline uint32_t lb_chunk_prefix_bytes(const struct lb_chunk *c)
+{
+	return lb_reach_bytes(c->reach, c->offset);
+}
 
 /**
  * lb_index_parse() - check a whole index and take it over
  * @bytes: from malloc; owned by @ret on success, still the caller's on failure
  *
  * Checks every entry once: lengths in bounds, a duplicate names an earlier data
- * chunk of the same length and digest, sums equal @image's sizes.
+ * chunk of the same length and digest, no prefix without encoding, sums equal
+ * @image's sizes. How long a prefix may be is the engine's to decide.
  * The digest of @bytes must have been compared with the manifest before.
  *
  * Return: 0, -LB_E_FORMAT, -LB_E_TOO_BIG.

@@ -139,7 +139,7 @@ static int fetch_chunk(struct lb_update *u, const struct lb_update_image *im,
 	}
 	u->src_pos += c->stored_length;
 	u->counters.fetched_bytes += c->stored_length;
-	r = lb_chunk_decode(u->dctx, im->image->encoding, c, u->stored_buf, u->chunk_buf);
+	r = lb_chunk_decode(u->dctx, im->image->encoding, c, NULL, 0, u->stored_buf, u->chunk_buf);
 	if (r) {
 		u->src_end = 0;
 		return lb_error_set(err, -r, "image %s: chunk %u (bytes %llu to %llu) is not what was signed",

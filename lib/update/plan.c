@@ -23,7 +23,9 @@ static int load_image(struct lb_update *u, const struct lb_manifest *m,
 	im->image = &m->images[n];
 	im->blk = slot;
 	r = lb_bundle_read_index(u->src, m, layout, n, &im->index, err);
-
+	if (!r && im->index.longest_prefix)
+		r = lb_error_set(err, LB_E_UNSUPPORTED, "image %s: its chunks need the bytes in front of them",
+				 im->image->name);
 	if (r)
 		return r;
 	count = im->index.chunk_count;

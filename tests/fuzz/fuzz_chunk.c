@@ -21,7 +21,7 @@ static int decode(ZSTD_DCtx *dctx, enum lb_encoding encoding, const struct lb_ch
 	/* libzstd is not instrumented: what it writes behind the end is looked for here */
 	memset(out + c->length, FUZZ_GUARD_BYTE, CANARY);
 	fuzz_alloc_start(0);
-	rc = lb_chunk_decode(dctx, encoding, c, stored, out);
+	rc = lb_chunk_decode(dctx, encoding, c, NULL, 0, stored, out);
 	spent = fuzz_alloc_stop();
 	CHECK(!rc || rc == -LB_E_DIGEST);
 	CHECK(!spent.total_bytes); /* a hostile window size allocates nothing */

@@ -21,7 +21,7 @@ static void agree(uint8_t *index, size_t size)
 		const uint8_t *e = index + LB_INDEX_HEADER_BYTES + i * LB_INDEX_ENTRY_BYTES;
 
 		image += lb_get_le32(e) >> 8;
-		payload += e[0] == LB_CHUNK_DATA ? lb_get_le32(e + 4) : 0;
+		payload += e[0] == LB_CHUNK_DATA ? lb_get_le32(e + 4) & 0xffffff : 0;
 	}
 	memcpy(index, "LBINDEX1", 8);
 	lb_put_le32(index + 8, LB_INDEX_ENTRY_BYTES);
@@ -58,6 +58,8 @@ static void check_chunk(const struct lb_index *idx, const struct lb_chunk *c)
 		CHECK(c->length <= LB_ZERO_MAX_BYTES && !c->stored_length);
 		return;
 	}
+	CHECK(lb_chunk_prefix_bytes(c) <= idx->longest_prefix && idx->longest_prefix <= LB_REACH_MAX_BYTES);
+	CHECK(lb_chunk_prefix_bytes(c) <= c->offset);
 	CHECK(c->length <= idx->longest_chunk && c->length <= LB_CHUNK_MAX_BYTES);
 	CHECK(c->stored_length <= idx->longest_stored && c->stored_length <= LB_STORED_MAX_BYTES);
 	if (c->type != LB_CHUNK_DUPLICATE)

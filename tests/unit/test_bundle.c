@@ -98,7 +98,8 @@ static int decode_chunk(struct lb_source *src, const struct lb_image *image, ZST
 	if (!rc)
 		rc = lb_source_read_full(src, stored, c->stored_length, NULL);
 	if (!rc)
-		rc = lb_chunk_decode(dctx, image->encoding, c, stored, plain);
+		rc = lb_chunk_decode(dctx, image->encoding, c, out + c->offset - lb_chunk_prefix_bytes(c),
+				     lb_chunk_prefix_bytes(c), stored, plain);
 	if (!rc)
 		memcpy(out + c->offset, plain, c->length);
 	free(stored);
@@ -372,17 +373,65 @@ static void frames_of_another_size_are_refused(void **state)
 
 	lb_sha256(plain, sizeof(plain), digest);
 	c.stored_length = (uint32_t)ZSTD_compress(stored, sizeof(stored), plain, sizeof(plain), 3);
-	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, stored, out), 0);
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, NULL, 0, stored, out), 0);
 	for (uint32_t length = 1; length < sizeof(out); length++) {
 		c.length = length;
 		if (length != sizeof(plain))
-			assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, stored, out),
+			assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, NULL, 0, stored, out),
 					 -LB_E_DIGEST);
 	}
 	c.length = sizeof(plain);
-	assert_int_equal(lb_chunk_decode(NULL, LB_ENC_NONE, &c, stored, out), -LB_E_DIGEST);
+	assert_int_equal(lb_chunk_decode(NULL, LB_ENC_NONE, &c, NULL, 0, stored, out), -LB_E_DIGEST);
 	digest[31] ^= 1;
-	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, stored, out), -LB_E_DIGEST);
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, NULL, 0, stored, out), -LB_E_DIGEST);
+	ZSTD_freeDCtx(dctx);
+}
+
+/* @plain as a frame that refers to @prefix, by libzstd's own compressor. */
+static uint32_t compress_behind(const uint8_t *prefix, size_t prefix_len, const uint8_t *plain,
+				size_t len, uint8_t *stored, size_t room)
+{
+	ZSTD_CCtx *cctx = ZSTD_createCCtx();
+	size_t n = ZSTD_CCtx_refPrefix(cctx, prefix, prefix_len);
+
+	assert_false(ZSTD_isError(n));
+	n = ZSTD_compress2(cctx, stored, room, plain, len);
+	assert_false(ZSTD_isError(n));
+	ZSTD_freeCCtx(cctx);
+	return (uint32_t)n;
+}
+
+/* The image: 4000 bytes that do not compress, then the same with changes. */
+static void a_frame_is_decoded_with_the_bytes_in_front_of_it(void **state)
+{
+	uint8_t image[8000], stored[5000], out[8000], apart[4000], digest[LB_SHA256_BYTES];
+	struct lb_chunk c = { .type = LB_CHUNK_DATA, .length = 4000, .sha256 = digest };
+	ZSTD_DCtx *dctx = ZSTD_createDCtx();
+	uint64_t x = 1;
+
+	for (size_t i = 0; i < 4000; i++)
+		image[i] = (uint8_t)((x = x * 6364136223846793005u + 1442695040888963407u) >> 56);
+	memcpy(image, "\x37\xa4\x30\xec", 4); /* looks like a dictionary, and is none */
+	memcpy(image + 4000, image, 4000);
+	image[5000] ^= 1;
+	lb_sha256(image + 4000, 4000, digest);
+	c.stored_length = compress_behind(image, 4000, image + 4000, 4000, stored, sizeof(stored));
+	assert_true(c.stored_length < 100);
+
+	memcpy(out, image, 4000);
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, out, 4000, stored,
+					 out + 4000), 0);
+	assert_memory_equal(out, image, 8000);
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, image, 4000, stored, apart), 0);
+	assert_memory_equal(apart, image + 4000, 4000);
+	/* without it, with less of it, with another one; and it holds for one frame only */
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, NULL, 0, stored, apart),
+			 -LB_E_DIGEST);
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, image + 1, 3999, stored, apart),
+			 -LB_E_DIGEST);
+	out[2000] ^= 1;
+	assert_int_equal(lb_chunk_decode(dctx, LB_ENC_ZSTD_FRAMES, &c, out, 4000, stored, apart),
+			 -LB_E_DIGEST);
 	ZSTD_freeDCtx(dctx);
 }
 
@@ -398,6 +447,7 @@ int main(void)
 		cmocka_unit_test(signature_members_are_strict),
 		cmocka_unit_test(sizes_that_overflow_make_no_layout),
 		cmocka_unit_test(frames_of_another_size_are_refused),
+		cmocka_unit_test(a_frame_is_decoded_with_the_bytes_in_front_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);

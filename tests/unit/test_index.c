@@ -99,7 +99,8 @@ static void one_change_is_refused(void **state)
 		{ 32, 1, "zeros with data" },	{ 32, 2, "repeats itself" },
 		{ 33, 0, "empty chunk" },	{ 33, 4, "sum" },
 		{ 35, 0x11, "over 1 MiB" },	{ 36, 0, "nothing stored" },
-		{ 39, 1, "stored too long" },	{ 76, 1, "zeros with a stored length" },
+		{ 38, 0x11, "stored too long" }, { 76, 1, "zeros with a stored length" },
+		{ 79, 1, "zeros with a prefix" },
 		{ 80, 1, "zeros with a digest" }, { 112, 3, "unknown type" },
 		{ 113, 2, "duplicate of other length" }, { 116, 1, "duplicate of zeros" },
 		{ 116, 2, "duplicate of itself" }, { 116, 3, "duplicate of a later one" },
@@ -128,11 +129,63 @@ static void any_flipped_bit_is_refused(void **state)
 		int rc;
 
 		memcpy(bytes, three, sizeof(bytes));
+		if (bit / 8 == 39)
+			continue; /* how far the first chunk reaches back: any value is right */
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		rc = parse(bytes, sizeof(bytes), &image);
 		if (!rc)
 			fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
 	}
+}
+
+/* zeros 0x5000, then data of 3 bytes stored in 2: docs/SPEC.md by hand */
+static const uint8_t two[32 + 2 * 40] = {
+	'L', 'B', 'I', 'N', 'D', 'E', 'X', '1', 40, 0, 0, 0, 2, 0, 0, 0,
+	0x03, 0x50, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
+	[32] = 1, 0, 0x50, 0, 0, 0, 0, 0,
+	[72] = 0, 3, 0, 0, 2, 0, 0, 0,
+};
+
+static void a_prefix_ends_at_the_beginning_of_the_image(void **state)
+{
+	static const struct {
+		uint8_t reach;
+		uint32_t bytes;
+	} prefix[] = { { 0, 0 }, { 1, 0x2000 }, { 2, 0x4000 }, { 3, 0x5000 }, { 255, 0x5000 } };
+	struct lb_image image = image_of_three();
+
+	image.size_bytes = 0x5003;
+	for (size_t i = 0; i < sizeof(prefix) / sizeof(*prefix); i++) {
+		struct lb_chunk_cursor cursor = { 0 };
+		uint8_t *bytes = malloc(sizeof(two));
+		struct lb_index idx;
+		struct lb_chunk c;
+
+		memcpy(bytes, two, sizeof(two));
+		bytes[79] = prefix[i].reach;
+		assert_int_equal(lb_index_parse(bytes, sizeof(two), &image, &idx, NULL), 0);
+		assert_int_equal(idx.longest_prefix, prefix[i].bytes);
+		assert_true(lb_index_next(&idx, &cursor, &c) && !c.reach);
+		assert_true(lb_index_next(&idx, &cursor, &c));
+		assert_true(c.reach == prefix[i].reach && c.stored_length == 2);
+		assert_int_equal(lb_chunk_prefix_bytes(&c), prefix[i].bytes);
+		lb_index_free(&idx);
+	}
+}
+
+static void what_is_not_encoded_has_no_prefix(void **state)
+{
+	struct lb_image image = image_of_three();
+	uint8_t bytes[sizeof(two)];
+
+	image.encoding = LB_ENC_NONE;
+	image.size_bytes = 0x5003;
+	image.payload.size_bytes = 3;
+	memcpy(bytes, two, sizeof(two));
+	bytes[24] = bytes[76] = 3;
+	assert_int_equal(parse(bytes, sizeof(bytes), &image), 0);
+	bytes[79] = 1;
+	assert_int_equal(parse(bytes, sizeof(bytes), &image), -LB_E_FORMAT);
 }
 
 static void stored_as_it_is_means_equal_lengths(void **state)
@@ -176,6 +229,8 @@ int main(void)
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		cmocka_unit_test(one_change_is_refused),
 		cmocka_unit_test(any_flipped_bit_is_refused),
+		cmocka_unit_test(a_prefix_ends_at_the_beginning_of_the_image),
+		cmocka_unit_test(what_is_not_encoded_has_no_prefix),
 		cmocka_unit_test(stored_as_it_is_means_equal_lengths),
 		cmocka_unit_test(the_count_is_bounded),
 	};
