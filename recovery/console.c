@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "console.h"
 
-#include <cJSON.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "events.h"
 
 #define BEAT_EVERY_MS 1000u
 #define SHOW_EVERY_MS 500u
@@ -61,31 +63,12 @@ void console_attach_log(struct console *c, struct lb_log *log)
 	c->log = log;
 }
 
-static const char *level_name(enum lb_level level)
+static void print_event(struct console *c, char *event)
 {
-	static const char *const names[] = { "info", "warning", "error" };
-
-	return names[level];
-}
-
-static void print_event(struct console *c, cJSON *event)
-{
-	char *text = cJSON_PrintUnformatted(event);
-
-	if (text)
-		fprintf(c->out, "%s\n", text);
-	cJSON_free(text);
-	cJSON_Delete(event);
+	if (event)
+		fprintf(c->out, "%s\n", event);
+	free(event);
 	fflush(c->out);
-}
-
-static cJSON *new_event(struct console *c, const char *kind)
-{
-	cJSON *event = cJSON_CreateObject();
-
-	cJSON_AddNumberToObject(event, "ms", (double)(lb_clock_ms(c->clock) - c->started_ms));
-	cJSON_AddStringToObject(event, "event", kind);
-	return event;
 }
 
 static void say(void *ctx, enum lb_level level, const char *code, const char *text)
@@ -97,20 +80,15 @@ static void say(void *ctx, enum lb_level level, const char *code, const char *te
 
 	console_beat(c);
 	len = snprintf(line, sizeof(line), "%5u.%03u %s%s%s [%s]\n", (unsigned int)(ms / 1000),
-		       (unsigned int)(ms % 1000), level ? level_name(level) : "",
+		       (unsigned int)(ms % 1000), level ? event_level(level) : "",
 		       level ? ": " : "", text, code);
 	keep(c, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line) - 1);
 	if (c->events) {
-		cJSON *event = new_event(c, "message");
-
-		cJSON_AddStringToObject(event, "level", level_name(level));
-		cJSON_AddStringToObject(event, "code", code);
-		cJSON_AddStringToObject(event, "text", text);
-		print_event(c, event);
+		print_event(c, event_message(ms, level, code, text));
 		return;
 	}
 	fprintf(c->out, "%slifeboat: %s%s%s [%s]\n", c->line_open ? "\n" : "",
-		level ? level_name(level) : "", level ? ": " : "", text, code);
+		level ? event_level(level) : "", level ? ": " : "", text, code);
 	c->line_open = false;
 	fflush(c->out);
 }
@@ -145,37 +123,6 @@ static void print_progress(struct console *c, const char *step, const char *imag
 	fflush(c->out);
 }
 
-static void add_time(cJSON *event, const char *ms, const char *cpu_ms,
-		     const struct lb_update_time *t)
-{
-	cJSON_AddNumberToObject(event, ms, t->ms);
-	cJSON_AddNumberToObject(event, cpu_ms, t->cpu_ms);
-}
-
-static void event_progress(struct console *c, const char *step, const char *image,
-			   const struct lb_update_counters *n, uint64_t rate)
-{
-	cJSON *event = new_event(c, "progress");
-
-	cJSON_AddStringToObject(event, "step", step);
-	cJSON_AddStringToObject(event, "image", image);
-	cJSON_AddNumberToObject(event, "total_bytes", (double)n->total_bytes);
-	cJSON_AddNumberToObject(event, "durable_bytes", (double)n->durable_bytes);
-	cJSON_AddNumberToObject(event, "skip_bytes", (double)n->skip_bytes);
-	cJSON_AddNumberToObject(event, "write_bytes", (double)n->write_bytes);
-	cJSON_AddNumberToObject(event, "copy_bytes", (double)n->copy_bytes);
-	cJSON_AddNumberToObject(event, "fetch_bytes", (double)n->fetch_bytes);
-	cJSON_AddNumberToObject(event, "fetched_bytes", (double)n->fetched_bytes);
-	cJSON_AddNumberToObject(event, "written_bytes", (double)n->written_bytes);
-	cJSON_AddNumberToObject(event, "plan_ranges", n->plan_ranges);
-	cJSON_AddNumberToObject(event, "ranges", n->ranges);
-	cJSON_AddNumberToObject(event, "bytes_per_s", (double)rate);
-	add_time(event, "plan_ms", "plan_cpu_ms", &n->plan);
-	add_time(event, "install_ms", "install_cpu_ms", &n->install);
-	add_time(event, "readback_ms", "readback_cpu_ms", &n->readback);
-	print_event(c, event);
-}
-
 static void progress(void *ctx, const char *step, const char *image,
 		     const struct lb_update_counters *n)
 {
@@ -201,7 +148,7 @@ static void progress(void *ctx, const char *step, const char *image,
 		       ? (done - c->rate_from_bytes) * 1000 / (now - c->rate_from_ms)
 		       : 0;
 	if (c->events)
-		event_progress(c, step, image, n, rate);
+		print_event(c, event_progress(now - c->started_ms, step, image, n, rate));
 	else
 		print_progress(c, step, image, n, rate);
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "events.h"
+
+#include <cJSON.h>
+
+const char *event_level(enum lb_level level)
+{
+	static const char *const names[] = { "info", "warning", "error" };
+
+	return names[level];
+}
+
+static cJSON *new_event(uint64_t ms, const char *kind)
+{
+	cJSON *event = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(event, "ms", (double)ms);
+	cJSON_AddStringToObject(event, "event", kind);
+	return event;
+}
+
+static char *print(cJSON *event)
+{
+	char *text = cJSON_PrintUnformatted(event);
+
+	cJSON_Delete(event);
+	return text;
+}
+
+char *event_message(uint64_t ms, enum lb_level level, const char *code, const char *text)
+{
+	cJSON *event = new_event(ms, "message");
+
+	cJSON_AddStringToObject(event, "level", event_level(level));
+	cJSON_AddStringToObject(event, "code", code);
+	cJSON_AddStringToObject(event, "text", text);
+	return print(event);
+}
+
+static void add_time(cJSON *event, const char *ms, const char *cpu_ms,
+		     const struct lb_update_time *t)
+{
+	cJSON_AddNumberToObject(event, ms, t->ms);
+	cJSON_AddNumberToObject(event, cpu_ms, t->cpu_ms);
+}
+
+char *event_progress(uint64_t ms, const char *step, const char *image,
+		     const struct lb_update_counters *n, uint64_t bytes_per_s)
+{
+	cJSON *event = new_event(ms, "progress");
+
+	cJSON_AddStringToObject(event, "step", step);
+	cJSON_AddStringToObject(event, "image", image);
+	cJSON_AddNumberToObject(event, "total_bytes", (double)n->total_bytes);
+	cJSON_AddNumberToObject(event, "durable_bytes", (double)n->durable_bytes);
+	cJSON_AddNumberToObject(event, "skip_bytes", (double)n->skip_bytes);
+	cJSON_AddNumberToObject(event, "write_bytes", (double)n->write_bytes);
+	cJSON_AddNumberToObject(event, "copy_bytes", (double)n->copy_bytes);
+	cJSON_AddNumberToObject(event, "fetch_bytes", (double)n->fetch_bytes);
+	cJSON_AddNumberToObject(event, "fetched_bytes", (double)n->fetched_bytes);
+	cJSON_AddNumberToObject(event, "written_bytes", (double)n->written_bytes);
+	cJSON_AddNumberToObject(event, "plan_ranges", n->plan_ranges);
+	cJSON_AddNumberToObject(event, "ranges", n->ranges);
+	cJSON_AddNumberToObject(event, "bytes_per_s", (double)bytes_per_s);
+	add_time(event, "plan_ms", "plan_cpu_ms", &n->plan);
+	add_time(event, "install_ms", "install_cpu_ms", &n->install);
+	add_time(event, "readback_ms", "readback_cpu_ms", &n->readback);
+	return print(event);
+}
