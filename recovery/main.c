@@ -113,6 +113,15 @@ static const char *slot_name(void *ctx, uint32_t n)
 	return n < c->slot_count ? c->slots[n].name : NULL;
 }
 
+static int open_source(void *ctx, uint32_t n, struct lb_blk **ret, struct lb_error *err)
+{
+	const struct settings *s = &((struct program *)ctx)->settings;
+
+	if (n >= s->source_count)
+		return -LB_E_NOT_FOUND;
+	return lb_config_open_region(&s->sources[n].region, false, s->sources[n].name, ret, err);
+}
+
 /* WORD of "@key=WORD" on the kernel's command line; "" without one. */
 static void boot_argument(const char *path, const char *key, char *ret, size_t size)
 {
@@ -189,7 +198,9 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	struct lb_recovery *r = &p->recovery;
 
 	r->dev = (struct lb_device_state){ .log = &p->log, .boot = &p->boot };
-	r->slots = (struct lb_slots){ .ctx = p, .open = open_slot, .name = slot_name };
+	r->slots = (struct lb_slots){
+		.ctx = p, .open = open_slot, .name = slot_name, .source = open_source,
+	};
 	p->source_context = (struct source_context){
 		.settings = &p->settings, .tick = stop_asked, .tick_ctx = p,
 	};

@@ -86,6 +86,59 @@ static int urls_setting(const cJSON *o, struct settings *s, struct lb_error *err
 	return 0;
 }
 
+static bool overlaps(const struct lb_config_region *a, const struct lb_config_region *b)
+{
+	return !strcmp(a->path, b->path) &&
+	       (!a->size_bytes || b->offset < a->offset + a->size_bytes) &&
+	       (!b->size_bytes || a->offset < b->offset + b->size_bytes);
+}
+
+/* A slot by its name, or any region that is none of them. */
+static int source_setting(const cJSON *entry, const struct lb_config *c, struct lb_config_slot *ret,
+			  struct lb_error *err)
+{
+	const struct lb_config_slot *slot;
+	int r;
+
+	if (cJSON_IsString(entry) && entry->valuestring[0] != '/') {
+		slot = lb_config_slot(c, entry->valuestring);
+		if (!slot)
+			return lb_error_set(err, LB_E_FORMAT, "recovery.sources: there is no slot %.40s",
+					    entry->valuestring);
+		*ret = *slot;
+		return 0;
+	}
+	r = lb_config_region(entry, "recovery.sources", &ret->region, err);
+	for (uint32_t i = 0; !r && i < c->slot_count; i++)
+		if (overlaps(&ret->region, &c->slots[i].region))
+			r = lb_error_set(err, LB_E_FORMAT,
+					 "recovery.sources: slot %s lies there: it is named, not its path",
+					 c->slots[i].name);
+	return r;
+}
+
+/* Where else an update may find what it is missing. */
+static int sources_setting(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	const cJSON *list, *entry;
+	int r = lb_json_array(o, "sources", &list, err);
+
+	if (r)
+		return optional(r);
+	cJSON_ArrayForEach(entry, list) {
+		struct lb_config_slot *source = &s->sources[s->source_count];
+
+		if (s->source_count == LB_UPDATE_SOURCES_MAX)
+			return lb_error_set(err, LB_E_FORMAT, "recovery.sources: wants at most %u regions",
+					    LB_UPDATE_SOURCES_MAX);
+		snprintf(source->name, sizeof(source->name), "source-%u", ++s->source_count);
+		r = source_setting(entry, &s->config, source, err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static int data_setting(const cJSON *o, struct data_settings *d, struct lb_error *err)
 {
 	static const char *const names[] = { "device", "folder", "type", "options", NULL };
@@ -113,7 +166,7 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
 		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media",
-		"data", "urls", NULL,
+		"data", "urls", "sources", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -149,6 +202,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = data_setting(o, &s->data, err);
 	if (!r)
 		r = urls_setting(o, s, err);
+	if (!r)
+		r = sources_setting(o, s, err);
 	return r ? r : media_setting(o, s, err);
 }
 

@@ -32,6 +32,8 @@ struct settings {
 	struct data_settings data;
 	char urls[LB_URLS_MAX][LB_URL_MAX + 1]; /* of last resort */
 	uint32_t url_count;
+	struct lb_config_slot sources[LB_UPDATE_SOURCES_MAX]; /* read only, for what an update is missing */
+	uint32_t source_count;
 };
 
 int settings_load(const char *path, struct settings *ret, struct lb_error *err) LB_MUST_CHECK;

@@ -17,6 +17,8 @@
 struct diff {
 	char *sizes[LB_IMAGES_MAX]; /* NAME=BYTES; borrowed, as all arguments */
 	int size_count;
+	char *source_names[LB_UPDATE_SOURCES_MAX]; /* borrowed */
+	uint32_t source_count;
 	char **old; /* one bundle, or NAME=FILE for each slot */
 	int old_count;
 	const char *path;
@@ -24,6 +26,7 @@ struct diff {
 	struct bundle_file bundle;		/* the new one */
 	struct old_slot slots[LB_IMAGES_MAX];	/* by number of its images */
 	struct lb_blk *blks[LB_IMAGES_MAX];	/* NULL: not planned */
+	struct old_slot sources[LB_UPDATE_SOURCES_MAX];
 	const struct lb_image *recovery;	/* borrowed; NULL: none in the bundle */
 	struct lb_update update;
 	uint64_t head_bytes, index_bytes;
@@ -33,6 +36,7 @@ static int parse_options(int argc, char **argv, struct diff *d, struct lb_error 
 {
 	static const struct option options[] = {
 		{ "slot", required_argument, NULL, 's' },
+		{ "source", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'J' },
 		{ 0 },
 	};
@@ -42,6 +46,8 @@ static int parse_options(int argc, char **argv, struct diff *d, struct lb_error 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's' && d->size_count < LB_IMAGES_MAX)
 			d->sizes[d->size_count++] = optarg;
+		else if (c == 'r' && d->source_count < LB_UPDATE_SOURCES_MAX)
+			d->source_names[d->source_count++] = optarg;
 		else if (c == 'J')
 			d->json = true;
 		else
@@ -185,7 +191,13 @@ static int plan(struct diff *d, struct lb_error *err)
 	rc = lb_update_load(&d->update, &b->manifest, &b->layout, d->blks, b->src,
 			    lb_clock_system(), NULL, err);
 	d->index_bytes = b->src->fetched_bytes - d->head_bytes;
-	return rc ? cli_prefix(err, d->path, rc) : lb_update_plan(&d->update, err);
+	if (rc)
+		return cli_prefix(err, d->path, rc);
+	for (uint32_t i = 0; !rc && i < d->source_count; i++) {
+		rc = old_slot_open(&d->sources[i], d->source_names[i], "source", err);
+		lb_update_add_source(&d->update, &d->sources[i].blk);
+	}
+	return rc ? rc : lb_update_plan(&d->update, err);
 }
 
 /* ---- figures ------------------------------------------------------------- */
@@ -302,6 +314,8 @@ static int predict(struct diff *d, struct lb_error *err)
 	lb_update_free(&d->update);
 	for (size_t i = 0; i < LB_ARRAY_LEN(d->slots); i++)
 		old_slot_close(&d->slots[i]);
+	for (size_t i = 0; i < LB_ARRAY_LEN(d->sources); i++)
+		old_slot_close(&d->sources[i]);
 	bundle_file_close(&d->bundle);
 	return rc;
 }
@@ -313,6 +327,8 @@ static int run(int argc, char **argv, struct lb_error *err)
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(d.slots); i++)
 		d.slots[i].fd = -1;
+	for (size_t i = 0; i < LB_ARRAY_LEN(d.sources); i++)
+		d.sources[i].fd = -1;
 	rc = parse_options(argc, argv, &d, err);
 	return rc ? rc : predict(&d, err);
 }
@@ -326,6 +342,8 @@ const struct cli_command cmd_diff = {
 	"(/dev/null: zeros). Images of OLD.lbu are decoded into $TMPDIR (/var/tmp without it).\n\n"
 	"      --slot SLOT=BYTES  size of a slot; repeat for several. Default: the larger of what it\n"
 	"                         holds and the new image. Behind what it holds are zeros.\n"
+	"      --source FILE      what a device holds elsewhere that is configured as a source; repeat\n"
+	"                         in the order of its configuration\n"
 	"      --json             as JSON, with the names of recovery's event lines\n\n"
 	"No signature is checked. Fetched are bytes of payload, each range with one request; the\n"
 	"other figures are bytes of the images. Where a slot holds other bytes behind OLD than\n"

@@ -303,12 +303,15 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 		.before_first_write = on_first_write,
 		.progress = on_progress,
 	};
+	struct lb_blk *sources[LB_UPDATE_SOURCES_MAX] = { 0 };
 	struct lb_update u;
 	int r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source, in->clock,
 			       &obs, err);
 
-	if (!r)
+	if (!r) {
+		lb_install_add_sources(in, &u, true, sources);
 		r = plan(in, &u, err);
+	}
 	in->counters = u.counters;
 	if (!r)
 		r = lb_install_check_budget(in, &u.counters, err);
@@ -322,6 +325,7 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	if (u.writing)
 		save_progress(in, &u.counters); /* what another attempt adds to */
 	lb_update_free(&u);
+	lb_install_close_sources(sources);
 	return r;
 }
 

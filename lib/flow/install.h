@@ -20,6 +20,11 @@ struct lb_slots {
 		    struct lb_error *err);
 	/* name of the @n-th slot, NULL behind the last; may be NULL: not known */
 	const char *(*name)(void *ctx, uint32_t n);
+	/*
+	 * Opens, read-only, the @n-th part of the device that may hold what an update is
+	 * missing; -LB_E_NOT_FOUND behind the last. Named as its slot if it is one. May be NULL.
+	 */
+	int (*source)(void *ctx, uint32_t n, struct lb_blk **ret, struct lb_error *err);
 };
 
 /* lb_install_run(): the flag says recovery, and the other copy comes next */
@@ -84,6 +89,14 @@ int lb_install_run(struct lb_install *in, struct lb_source *source,
 int lb_install_open_slots(struct lb_install *in, struct lb_blk *slots[LB_IMAGES_MAX],
 			  struct lb_error *err) LB_MUST_CHECK;
 void lb_install_close_slots(struct lb_blk *slots[LB_IMAGES_MAX]);
+
+/*
+ * The sources of the device, except slots that @u writes, become sources of @u. One that cannot be
+ * opened is left out, and said when @tell. Close them with lb_install_close_sources() after @u is freed.
+ */
+void lb_install_add_sources(struct lb_install *in, struct lb_update *u, bool tell,
+			    struct lb_blk *ret[LB_UPDATE_SOURCES_MAX]);
+void lb_install_close_sources(struct lb_blk *sources[LB_UPDATE_SOURCES_MAX]);
 
 /* Says what was planned. 0 or -LB_E_BUDGET, which is none once main is being written. */
 int lb_install_check_budget(struct lb_install *in, const struct lb_update_counters *c,

@@ -57,7 +57,7 @@ static int check_budget(struct lb_install *in, const struct lb_bundle_layout *la
 			struct lb_blk *blk, struct lb_error *err)
 {
 	const struct lb_update_observer obs = { .ctx = in, .progress = show_progress };
-	struct lb_blk *slots[LB_IMAGES_MAX] = { 0 };
+	struct lb_blk *slots[LB_IMAGES_MAX] = { 0 }, *sources[LB_UPDATE_SOURCES_MAX] = { 0 };
 	struct lb_update u = { 0 };
 	int r;
 
@@ -68,11 +68,14 @@ static int check_budget(struct lb_install *in, const struct lb_bundle_layout *la
 	if (!r)
 		r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source,
 				   in->clock, &obs, err);
-	if (!r)
+	if (!r) {
+		lb_install_add_sources(in, &u, false, sources);
 		r = lb_update_plan(&u, err);
+	}
 	if (!r)
 		r = lb_install_check_budget(in, &u.counters, err);
 	lb_update_free(&u);
+	lb_install_close_sources(sources);
 	slots[n] = NULL;
 	lb_install_close_slots(slots);
 	return r;
@@ -83,20 +86,23 @@ static int bring_up_to_date(struct lb_install *in, const struct lb_bundle_layout
 			    uint32_t n, struct lb_blk *blk, struct lb_error *err)
 {
 	const struct lb_update_observer obs = { .ctx = in, .progress = show_progress };
-	struct lb_blk *slots[LB_IMAGES_MAX] = { 0 };
+	struct lb_blk *slots[LB_IMAGES_MAX] = { 0 }, *sources[LB_UPDATE_SOURCES_MAX] = { 0 };
 	struct lb_update u;
 	int r;
 
 	slots[n] = blk;
 	r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source, in->clock, &obs,
 			   err);
-	if (!r)
+	if (!r) {
+		lb_install_add_sources(in, &u, true, sources);
 		r = lb_update_plan(&u, err);
+	}
 	if (!r)
 		r = lb_install_write(in, &u, err);
 	if (!r)
 		r = lb_install_check_fit(in, blk, in->manifest.images[n].size_bytes, err);
 	lb_update_free(&u);
+	lb_install_close_sources(sources);
 	return r;
 }
 

@@ -38,7 +38,8 @@ int lb_config_fail(const char *path, const char *field, int code, struct lb_erro
 		path += strlen(path) - PATH_SHOWN;
 	snprintf(said, sizeof(said), "%s", err->text[0] ? err->text : lb_error_meaning(code));
 	if (field)
-		return lb_error_set(err, -code, "%s: %.60s: %s", path, field, said);
+		return lb_error_set(err, -code, "%s%s%.60s: %s", path, *path ? ": " : "",
+				    field, said);
 	return lb_error_set(err, -code, "%s: %s", path, said);
 }
 
@@ -119,6 +120,18 @@ static int read_region(const struct reader *r, const cJSON *item, const char *fi
 	if (!err)
 		err = read_number(r, item, field, "size", &ret->size_bytes);
 	return err;
+}
+
+int lb_config_region(const cJSON *item, const char *field, struct lb_config_region *ret,
+		     struct lb_error *err)
+{
+	const struct reader r = { .path = "", .err = err };
+	struct lb_config_region region = { 0 };
+	int code = read_region(&r, item, field, &region);
+
+	if (!code)
+		*ret = region;
+	return code;
 }
 
 static int read_identity(const struct reader *r, const cJSON *root, struct lb_config *c)

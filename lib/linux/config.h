@@ -81,6 +81,7 @@ int lb_config_load(const char *path, struct lb_config *ret, cJSON **ret_root,
 
 /**
  * lb_config_fail() - put file and field before the sentence in @err
+ * @path: "": only the field
  * @field: dotted, such as "agent.interval"; NULL: only the file
  *
  * Return: @code (negative), so that a caller can write `return lb_config_fail(...)`.
@@ -93,6 +94,16 @@ int lb_config_fail(const char *path, const char *field, int code, struct lb_erro
  * @ret_unknown: the first other name, borrowed from @obj
  */
 bool lb_config_known(const cJSON *obj, const char *const *names, const char **ret_unknown);
+
+/**
+ * lb_config_region() - read a region of a program's own section
+ * @item: a path, or an object of path, offset and size
+ * @field: its dotted name, for the sentence in @err
+ *
+ * Return: 0 or -LB_E_FORMAT.
+ */
+int lb_config_region(const cJSON *item, const char *field, struct lb_config_region *ret,
+		     struct lb_error *err) LB_MUST_CHECK;
 
 /* The slot @name, NULL if the configuration has none. */
 const struct lb_config_slot *lb_config_slot(const struct lb_config *c, const char *name);

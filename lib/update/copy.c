@@ -69,7 +69,7 @@ static int read_source(struct lb_update *u, const struct lb_copy *copy, const st
 		       uint8_t *buf)
 {
 	uint8_t digest[LB_SHA256_BYTES];
-	int r = lb_blk_read(u->images[copy->slot].blk, copy->from, buf, c->length);
+	int r = lb_blk_read(lb_copy_blk(u, copy->slot), copy->from, buf, c->length);
 
 	if (r)
 		return r == -LB_E_IO ? 0 : r;
@@ -93,7 +93,7 @@ static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *e
 			break;
 		r = read_source(u, copy, &c, u->batch_buf + used);
 		if (r < 0)
-			return lb_blk_error(u->images[copy->slot].blk, r, err);
+			return lb_blk_error(lb_copy_blk(u, copy->slot), r, err);
 		lb_bit_set(im->copied, c.number, r);
 		used += r ? c.length : 0;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is missing, elsewhere on the device: the slots are cut by content as the
+ * What is missing, elsewhere on the device: slots and sources are cut by content as the
  * packer cut the new image, and the digest of each piece is looked up among the
  * missing chunks. Only a chunk's own digest says that it was found.
  */
@@ -163,13 +163,13 @@ static bool is_missing(struct finder *f, const uint8_t *data, size_t len, uint32
 	return claim(f, digest, (uint32_t)len, slot, at);
 }
 
-static void still_here(struct finder *f, const struct lb_update_image *im, size_t step)
+static void still_here(struct finder *f, uint32_t slot, size_t step)
 {
 	f->told += step;
 	if (f->told < TELL_BYTES)
 		return;
 	f->told = 0;
-	lb_update_tell(f->u, "plan", im);
+	lb_update_tell(f->u, "plan", slot < LB_IMAGES_MAX ? &f->u->images[slot] : NULL);
 }
 
 /*
@@ -178,7 +178,7 @@ static void still_here(struct finder *f, const struct lb_update_image *im, size_
  */
 static int search(struct finder *f, uint32_t slot, uint64_t at, uint64_t end)
 {
-	struct lb_update_image *im = &f->u->images[slot];
+	struct lb_blk *blk = lb_copy_blk(f->u, slot);
 	uint64_t effort = 0, from = at;
 
 	f->buf_len = 0;
@@ -188,7 +188,7 @@ static int search(struct finder *f, uint32_t slot, uint64_t at, uint64_t end)
 		const uint8_t *data;
 		size_t len, step;
 		bool zero;
-		int r = look(f, im->blk, at, end, &data, &len);
+		int r = look(f, blk, at, end, &data, &len);
 
 		if (r)
 			return r;
@@ -204,7 +204,7 @@ static int search(struct finder *f, uint32_t slot, uint64_t at, uint64_t end)
 				step = lb_chunker_resync(&f->chunker, data, step);
 		}
 		at += step;
-		still_here(f, im, step);
+		still_here(f, slot, step);
 	}
 	return 0;
 }
@@ -234,15 +234,46 @@ static int search_slot(struct finder *f, uint32_t slot)
 	return r || !f->missing ? r : search(f, slot, wrong_from, end);
 }
 
-static bool make_window(struct finder *f, uint64_t image_bytes)
+static bool make_window(struct finder *f, unsigned int level)
 {
-	lb_chunker_init(&f->chunker, lb_chunker_level(image_bytes));
+	lb_chunker_init(&f->chunker, level);
 	if (f->buf && f->buf_room == f->chunker.window_bytes + SPARE_BYTES)
 		return true;
 	free(f->buf);
 	f->buf_room = f->chunker.window_bytes + SPARE_BYTES;
 	f->buf = malloc(f->buf_room);
 	return f->buf;
+}
+
+/* A bit for each level at which one of the images was cut. */
+static uint32_t levels_of(const struct lb_update *u)
+{
+	uint32_t levels = 0;
+
+	for (uint32_t i = 0; i < u->image_count; i++)
+		levels |= 1u << lb_chunker_level(u->images[i].index.image_bytes);
+	return levels;
+}
+
+/* Once for each level: nothing tells which image's chunks may lie there. */
+static int search_sources(struct finder *f, struct lb_error *err)
+{
+	struct lb_update *u = f->u;
+	uint32_t levels = levels_of(u);
+
+	for (uint32_t n = 0; n < u->source_count; n++)
+		for (unsigned int level = 0; f->missing && level < LB_CHUNKER_LEVELS; level++) {
+			int r;
+
+			if (!(levels >> level & 1))
+				continue;
+			if (!make_window(f, level))
+				return 0;
+			r = search(f, LB_IMAGES_MAX + n, 0, u->sources[n]->size_bytes);
+			if (r)
+				return lb_blk_error(u->sources[n], r, err);
+		}
+	return 0;
 }
 
 int lb_copies_find(struct lb_update *u, struct lb_error *err)
@@ -252,12 +283,14 @@ int lb_copies_find(struct lb_update *u, struct lb_error *err)
 
 	if (f.missing && make_table(&f)) {
 		for (uint32_t i = 0; !r && f.missing && i < u->image_count; i++) {
-			if (!make_window(&f, u->images[i].index.image_bytes))
+			if (!make_window(&f, lb_chunker_level(u->images[i].index.image_bytes)))
 				break;
 			r = search_slot(&f, i);
 			if (r)
 				lb_blk_error(u->images[i].blk, r, err);
 		}
+		if (!r)
+			r = search_sources(&f, err);
 	}
 	free(f.table);
 	free(f.lengths);

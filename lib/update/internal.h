@@ -48,8 +48,14 @@ void lb_chunk_at(const struct lb_update_image *im, uint32_t number, struct lb_ch
 
 /* ---- copies: find.c, order.c, copy.c ---- */
 
+/* Where copies numbered @slot come from. */
+static inline struct lb_blk *lb_copy_blk(const struct lb_update *u, uint32_t slot)
+{
+	return slot < LB_IMAGES_MAX ? u->images[slot].blk : u->sources[slot - LB_IMAGES_MAX];
+}
+
 /*
- * Looks for missing data chunks everywhere in the slots: u->copies. Running out of
+ * Looks for missing data chunks everywhere in the slots, then in the sources: u->copies. Running out of
  * memory finds nothing. 0, or a failure that is not the medium's.
  */
 int lb_copies_find(struct lb_update *u, struct lb_error *err);

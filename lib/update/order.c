@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The order of the copies. Copy B has to wait for copy A when B's place overlaps the
- * bytes that A reads. Sources lie side by side in u->copies, so the copies that one
+ * bytes that A reads; nobody has to wait for one that reads what is never written.
+ * Sources lie side by side in u->copies, so the copies that one
  * has to wait for are a run of it. A depth-first walk emits each copy behind those
  * that it waits for; where copies wait for each other in a circle, one of them is
  * left out and fetched. What is fetched is written last, so nobody waits for it.

@@ -97,6 +97,12 @@ void lb_update_free(struct lb_update *u)
 	memset(u, 0, sizeof(*u));
 }
 
+void lb_update_add_source(struct lb_update *u, struct lb_blk *blk)
+{
+	if (u->source_count < LB_UPDATE_SOURCES_MAX)
+		u->sources[u->source_count++] = blk;
+}
+
 void lb_chunk_at(const struct lb_update_image *im, uint32_t number, struct lb_chunk *ret)
 {
 	struct lb_chunk_cursor at = im->marks[number / LB_INDEX_MARK];

@@ -30,6 +30,7 @@
 #define LB_FLUSH_BYTES ((uint64_t)CONFIG_FLUSH_BYTES)
 #define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
+#define LB_UPDATE_SOURCES_MAX 8u
 
 /* How long a phase took, waiting included, and the processor time in it; rounds add up. */
 struct lb_update_time {
@@ -82,7 +83,7 @@ struct lb_copy {
 	uint64_t from;	 /* offset in the slot of image @slot */
 	uint32_t number; /* of the chunk */
 	uint8_t image;	 /* that it belongs to */
-	uint8_t slot;	 /* number of the image whose slot it was found in */
+	uint8_t slot;	 /* number of the image whose slot it was found in, or LB_IMAGES_MAX + that of a source */
 	uint8_t state;	 /* order.c */
 };
 
@@ -92,6 +93,8 @@ struct lb_update {
 	const struct lb_update_observer *obs;/* borrowed */
 	struct lb_update_image images[LB_IMAGES_MAX];
 	uint32_t image_count;
+	struct lb_blk *sources[LB_UPDATE_SOURCES_MAX]; /* borrowed */
+	uint32_t source_count;
 	struct lb_update_counters counters;
 	void *dctx;	    /* owned: ZSTD_DCtx */
 	uint8_t *chunk_buf; /* owned: one decoded chunk */
@@ -123,10 +126,21 @@ int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
 void lb_update_free(struct lb_update *u);
 
 /**
+ * lb_update_add_source() - another part of the device that may hold missing chunks
+ * @u: loaded, not planned yet
+ * @blk: only read, from its first to its last byte, after the slots and only if something
+ *	 is still missing; borrowed until lb_update_free(). It should not overlap a slot that
+ *	 is written: what is overwritten before it was read has to be fetched.
+ *
+ * More than LB_UPDATE_SOURCES_MAX are ignored.
+ */
+void lb_update_add_source(struct lb_update *u, struct lb_blk *blk);
+
+/**
  * lb_update_plan() - find out what is on the device; fills the counters
  *
  * Hashes every slot as far as its image reaches. Where chunks are missing, the rest of
- * the slots is read once more and cut by content: missing chunks that turn up there are
+ * the slots, then the sources, are read once more and cut by content: missing chunks that turn up there are
  * going to be copied, in an order in which none is overwritten before it was read.
  * What cannot be read is not right, and will be written. Memory: 24 to 32 bytes for each
  * missing chunk while looking, then 20 for each one found, and a buffer of

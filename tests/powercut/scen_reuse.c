@@ -12,6 +12,7 @@
 #include "bundle/chunker.h"
 #include "mini_bundle.h"
 #include "scenarios.h"
+#include "sim_internal.h"
 #include "update/update.h"
 
 #define MARK 64u /* bytes that make the chunker cut behind them */
@@ -28,6 +29,8 @@ struct world {
 	int shift;	    /* instead: so many blocks come in front (> 0) or are taken away */
 	uint32_t fetched;   /* blocks that have to be fetched when nothing is cut */
 	uint32_t ms_per_call;
+	const int *beside;  /* in a part of the device that nothing may write; NULL: there is none */
+	struct mini_image source;
 	struct mini_image before[MINI_IMAGES], after[MINI_IMAGES];
 	struct mini_bundle bundle;
 	uint64_t longest, needed_payload, needed_writes;
@@ -119,6 +122,8 @@ static void make_world(struct world *w)
 		build(w, &w->before[i], names[i], w->old[i] ? w->old[i] : same);
 		build(w, &w->after[i], names[i], w->new[i] ? w->new[i] : same);
 	}
+	if (w->beside)
+		build(w, &w->source, "beside", w->beside);
 	mini_pack(&w->bundle, 2, w->after, MINI_IMAGES, 0);
 	w->longest = w->bundle.longest_stored;
 }
@@ -134,6 +139,16 @@ static void setup(struct sim *s, struct world *w)
 		memcpy(sim_region(s, b->name)->medium, b->bytes, b->len);
 		sim_region(s, b->name)->releases[0] = a->bytes;
 		sim_region(s, b->name)->release_bytes = a->len;
+	}
+	if (w->beside) {
+		struct sim_region *r;
+
+		sim_add(s, w->source.name, w->source.len);
+		r = sim_region(s, w->source.name);
+		memcpy(r->medium, w->source.bytes, w->source.len);
+		sim_forget_digests(r);
+		r->untouchable = true;
+		r->pristine = sim_digest(r);
 	}
 	s->payload_read = 0;
 }
@@ -202,6 +217,8 @@ static int run_engine(struct sim *s, const struct world *w, enum mistake mistake
 	}
 	if (!r) {
 		r = lb_update_load(&u, &m, &layout, slots, src, &s->clock, NULL, NULL);
+		if (!r && w->beside)
+			lb_update_add_source(&u, sim_blk(s, w->source.name));
 		if (!r)
 			r = install(&u, mistake);
 		lb_update_free(&u);
@@ -312,6 +329,12 @@ static struct world slots = {
 	.new = { LIST(12, 1, 20, 14), LIST(10, 2, 13) },
 };
 
+/* A block from beside the slots comes between others that move: it waits for them, nobody for it. */
+static struct world beside = {
+	SMALL, .fetched = 1, .beside = LIST(30, 31, 32),
+	.old = { NULL, LIST(0, 1, 2, 3, 4) }, .new = { NULL, LIST(31, 0, 1, 30, 21, 2, 3, 4) },
+};
+
 /* Larger than what may be unflushed. */
 static struct world far_right = { .block_bytes = 66000, .shift = 2, .fetched = 2 };
 static struct world far_left = { .block_bytes = 66000, .shift = -2, .fetched = 0 };
@@ -338,6 +361,7 @@ SCENARIO(right)
 SCENARIO(left)
 SCENARIO(circles)
 SCENARIO(slots)
+SCENARIO(beside)
 SCENARIO(far_right)
 SCENARIO(far_left)
 
@@ -350,6 +374,7 @@ const struct sim_scenario reuse_scenarios[] = {
 	ENTRY("reuse-left", left, 1, false),
 	ENTRY("reuse-circles", circles, 1, false),
 	ENTRY("reuse-slots", slots, 1, false),
+	ENTRY("reuse-beside", beside, 1, false),
 	ENTRY("reuse-far-right", far_right, 1, true),
 	ENTRY("reuse-far-left", far_left, 1, true),
 	{ 0 },

@@ -654,6 +654,70 @@ static void nothing_is_written_while_the_source_is_silent(void **state)
 	free(old);
 }
 
+/* ---- sources beside the slots ---- */
+
+/* The slot holds nothing; a part of the device holds the image before. */
+static void begin_beside(struct scene *s, struct ram_blk *beside, const uint8_t *old, uint8_t *new,
+			 size_t len)
+{
+	begin_scene(s, old, 0, new, len);
+	ram_init(beside, "beside", SIZE + 777);
+	memcpy(beside->bytes + 777, old, SIZE);
+	beside->blk.read_only = true;
+	lb_update_add_source(&s->u, &beside->blk);
+}
+
+static void end_beside(struct scene *s, struct ram_blk *beside, const uint8_t *old)
+{
+	assert_int_equal(beside->writes + beside->flushes, 0);
+	assert_memory_equal(beside->bytes + 777, old, SIZE);
+	stop(s);
+	lb_blk_close(&beside->blk);
+	free(s);
+}
+
+static void what_a_source_holds_is_copied(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	uint8_t *old = noise(SIZE, 42);
+	struct ram_blk beside;
+	size_t len;
+	uint8_t *new = edited(old, SIZE, 100000, 300, &len);
+
+	begin_beside(s, &beside, old, new, len);
+	assert_in_range(update(s), 1, 300 + 3 * LONGEST);
+	end_beside(s, &beside, old);
+	free(old);
+}
+
+static void a_source_that_changed_or_fails_is_fetched(void **state)
+{
+	uint8_t *old = noise(SIZE, 44);
+
+	for (int fails = 0; fails < 2; fails++) {
+		struct scene *s = calloc(1, sizeof(*s));
+		uint8_t *new = noise(SIZE, 44);
+		struct ram_blk beside;
+		uint64_t needed;
+
+		begin_beside(s, &beside, old, new, SIZE);
+		assert_int_equal(lb_update_plan(&s->u, NULL), 0);
+		needed = s->u.counters.fetch_bytes;
+		assert_in_range(needed, 0, LONGEST);
+		beside.fail_reads = fails;
+		beside.bytes[777 + SIZE / 2] ^= 1;
+		assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+		beside.bytes[777 + SIZE / 2] ^= 1;
+		expect_whole(s);
+		if (fails)
+			assert_int_equal(s->u.counters.fetched_bytes, SIZE);
+		else
+			assert_in_range(s->u.counters.fetched_bytes, needed + 1, needed + LONGEST);
+		end_beside(s, &beside, old);
+	}
+	free(old);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -668,6 +732,8 @@ int main(void)
 		cmocka_unit_test(a_source_that_changed_since_is_fetched),
 		cmocka_unit_test(a_source_that_cannot_be_read_is_fetched),
 		cmocka_unit_test(nothing_is_written_while_the_source_is_silent),
+		cmocka_unit_test(what_a_source_holds_is_copied),
+		cmocka_unit_test(a_source_that_changed_or_fails_is_fetched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
