@@ -5,6 +5,9 @@
     mirrors.py archives         base address of every archive, one per line
     mirrors.py sources SUITE    the same configuration for another suite, with
                                 source packages, as a deb822 .sources file
+    mirrors.py suite SUITE      one suite of binary packages, such as CODENAME-security,
+                                in the same format; what this machine does not use comes
+                                from where the release itself does
 
 No address is written in this repository: whoever builds behind a mirror gets
 everything from that mirror. Both formats of apt's sources are read.
@@ -114,11 +117,31 @@ def sources(suite):
     return "\n".join(dict.fromkeys(blocks))
 
 
+def suite_alone(suite):
+    """One block: where this machine gets that kind of suite, otherwise the release, from."""
+    suffix = (re.search(r"-[a-z-]+$", suite) or [""])[0]
+    release = {codename(), "stable", "oldstable", "testing"}
+    found = {}
+    for entry, suites in debian_entries():
+        for name in suites:
+            kind = "" if name in release else name.removeprefix(codename())
+            found.setdefault(kind, entry)
+    entry = found.get(suffix) or found.get("")
+    if not entry:
+        sys.exit("mirrors.py: apt's sources name no archive of the distribution")
+    block = dict(entry, Types="deb", Suites=suite, Components="main")
+    block["URIs"] = " ".join(u.rstrip("/") for uri in entry["URIs"].split() for u in expand(uri))
+    block.pop("Architectures", None)
+    return "".join(f"{k}: {v}\n" for k, v in block.items())
+
+
 def main(args):
     if args == ["archives"]:
         print("\n".join(archives()))
     elif len(args) == 2 and args[0] == "sources":
         print(sources(args[1]), end="")
+    elif len(args) == 2 and args[0] == "suite":
+        print(suite_alone(args[1]), end="")
     else:
         sys.exit(__doc__)
 
