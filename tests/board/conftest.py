@@ -92,13 +92,14 @@ def field(card, board, server, files, build):
 def bad(work, card, server, files, build, request):
     """A field whose recovery has the card behind a controller that passes errors on.
 
-    bad.medium says which; parameters: virtio, usb, or read-only (virtio too).
+    bad.medium says which; parameters: virtio, read-only (virtio too), usb, or pulled (usb
+    that is not there yet).
     """
     how = getattr(request, "param", "virtio")
     medium = Medium(work, card.path)
     machine = Board(work, card, qemu_args=medium.disk(how))
     device = Field(card, machine, server, files, build)
-    device.put_hasty_recovery("recovery-sda.itb" if how == "usb" else "recovery-vda.itb")
+    device.put_hasty_recovery("recovery-sda.itb" if how in ("usb", "pulled") else "recovery-vda.itb")
     device.medium = medium
     yield device
     device.board.cut_power()

@@ -125,7 +125,10 @@ class Medium:
                 f"file.read-only={'on' if read_only else 'off'}"]
 
     def disk(self, how):
-        """QEMU's arguments for /dev/vda ("virtio", "read-only") or /dev/sda ("usb")."""
+        """QEMU's arguments for /dev/vda ("virtio", "read-only") or /dev/sda ("usb"; "pulled":
+        only after put_back())."""
+        if how == "pulled":
+            return self._disk()
         if how == "usb":
             return self._disk() + ["-device", f"usb-storage,{BAD}"]
         return self._disk(how == "read-only") + ["-device", f"virtio-blk-pci,{BAD}"]

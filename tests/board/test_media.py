@@ -13,10 +13,11 @@ import lbfield
 import lbmedia
 from lbboard import Board
 from lbfield import agent
-from lbmedia import (MAIN_1, changed_block, ends_in_release_2, flush, read, recovery_goes_on, span,
-                     stage, write)
+from lbmedia import (MAIN_1, POWER_ON, changed_block, ends_in_release_2, flush, read,
+                     recovery_goes_on, span, stage, write)
 
 FAILED = r"slot (?:root|boot): .* \d+ .*failed: I/O error \[io-error\]"
+WATCHDOG_S = 30     # Linux's i6300esb, unless it is told otherwise
 on_usb = pytest.mark.parametrize("bad", ["usb"], indirect=True)
 
 
@@ -167,6 +168,17 @@ def test_disk_that_is_pulled_and_put_back_while_it_is_written(bad):
                          never="main OS release")
     assert lbfield.state_name(bad.card) == "updating"
     bad.board.wait_for("state updating: resume", timeout=240, never="main OS release")
+    ends_in_release_2(bad)
+
+
+@pytest.mark.parametrize("bad", ["pulled"], indirect=True)
+def test_disk_that_comes_late_is_waited_for(bad):
+    """Longer than the watchdog waits, and without a restart."""
+    stage(bad)
+    bad.board.power_on().wait_for("waiting for the card, there is no /dev/sda", timeout=240)
+    time.sleep(WATCHDOG_S + 5)
+    lbmedia.put_back(bad.board)
+    bad.board.wait_for("state requested: install", timeout=240, never=POWER_ON)
     ends_in_release_2(bad)
 
 
