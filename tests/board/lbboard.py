@@ -25,6 +25,7 @@ import time
 import zlib
 from pathlib import Path
 
+PATIENCE_S = 300    # for anything that has to come: no machine is so busy
 SECTOR = 512
 ENV_OFFSETS = (0x100000, 0x140000)
 ENV_BYTES = 0x4000
@@ -247,7 +248,7 @@ class Board:
                 sock.connect(f"/proc/self/fd/{here}/monitor")
             finally:
                 os.close(here)
-            sock.settimeout(10)
+            sock.settimeout(PATIENCE_S)
             answer = b""
             for text in (None, command):
                 if text is not None:
@@ -255,7 +256,8 @@ class Board:
                     sock.sendall(text.encode() + b"\n")
                 while not answer.endswith(prompt):
                     answer += sock.recv(4096)
-        return answer[:-len(prompt)].decode("latin1")
+        # the line that was typed comes first, with the editing of its echo
+        return answer[:-len(prompt)].decode("latin1").partition("\r\n")[2]
 
     def insert_stick(self, image):
         """A USB stick with that image, while the board runs; it stays until it is pulled."""
@@ -296,7 +298,7 @@ class Board:
             self._alive = False
             self._condition.notify_all()
 
-    def wait_for(self, *texts, timeout=60, regex=False, never=None):
+    def wait_for(self, *texts, timeout=PATIENCE_S, regex=False, never=None):
         """Waits until one of @texts appears behind the last match; returns the match.
 
         @regex: the texts are regular expressions. @never: a text that must not come first.
@@ -329,7 +331,7 @@ class Board:
         self._qemu.stdin.write((text + end).encode())
         self._qemu.stdin.flush()
 
-    def run(self, command, timeout=30):
+    def run(self, command, timeout=PATIENCE_S):
         """Runs @command in the root shell of the reference main OS; returns its output."""
         tag = time.monotonic_ns()
         # the marks are split, so that the echo of what is typed does not look like them
@@ -342,7 +344,7 @@ class Board:
             raise self._failure(f"{command!r} ended with {match.group(1)}: {text}")
         return text
 
-    def wait_for_end(self, timeout=30):
+    def wait_for_end(self, timeout=PATIENCE_S):
         """Waits until QEMU ends by itself (guest power-off)."""
         self._qemu.wait(timeout)
 

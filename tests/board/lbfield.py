@@ -15,10 +15,11 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent / "recovery"))
 import bundles  # noqa: E402
 import device as records  # noqa: E402
+from lbboard import PATIENCE_S  # noqa: E402
 
 AGENT_SETTINGS = "images/main-rootfs/etc/lifeboat/agent.json"
 QUICK_AGENT = {"interval": 2, "jitter": 0, "retry_min": 1, "retry_max": 2,
-               "failure_delay": 0, "connect_timeout": 5, "stall_timeout": 10}
+               "failure_delay": 0, "connect_timeout": 30, "stall_timeout": 30}
 
 
 def put_on_data(card, path, content):
@@ -92,7 +93,7 @@ def is_confirmed(card, release):
             == ("main", "0", "0"))
 
 
-def wait_confirmed(board, card, release, timeout=60):
+def wait_confirmed(board, card, release, timeout=PATIENCE_S):
     """Until it is so, watched from outside while the board runs."""
     end = time.monotonic() + timeout
     while not is_confirmed(card, release):
@@ -135,7 +136,7 @@ def stage(card, *urls, release=0, **request):
     card.change_env(lifeboat_boot="recovery")
 
 
-def agent(board, command, timeout=120, may_fail=False):
+def agent(board, command, timeout=PATIENCE_S, may_fail=False):
     """Runs lifeboat-agent COMMAND --json on the board's console; returns its object."""
     # the console is shared: one write of one line cannot be broken up by others
     text = board.run(f"lifeboat-agent {command} --quiet --json 2>/dev/null | tr -d '\\n\\t' "
@@ -185,7 +186,7 @@ class Field:
         return all(bundles.sha(self.card.read(image["target"], 0, image["size"]))
                    == image["sha256"] for image in manifest["images"])
 
-    def wait_confirmed(self, release, timeout=60):
+    def wait_confirmed(self, release, timeout=PATIENCE_S):
         wait_confirmed(self.board, self.card, release, timeout)
 
     def put_hasty_recovery(self, image="recovery-hasty.itb"):

@@ -43,7 +43,11 @@ def pull(board):
 
 
 def put_back(board):
-    board.monitor(f"device_add usb-storage,{BAD}")
+    """As soon as QEMU has let go of the one that was pulled: till then it refuses a second."""
+    end = time.monotonic() + 120
+    while "rror" in (answer := board.monitor(f"device_add usb-storage,{BAD}")):
+        assert time.monotonic() < end, answer
+        time.sleep(0.05)
 
 
 def make_stick(path, *files, mib=64):

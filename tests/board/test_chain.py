@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from lbboard import PATIENCE_S
+
 MAIN_UP = "main OS release 1 is up"
 RECOVERY = r"Lifeboat recovery: copy=(\S*) reason=(\S*)\n"
 POWER_ON = "U-Boot 2025.01"
@@ -15,9 +17,9 @@ FACTORY = dict(lifeboat_boot="main", lifeboat_slot="a", lifeboat_rtries="0", boo
                upgrade_available="0")
 
 
-def recovery_runs(board, timeout=60):
+def recovery_runs(board):
     """Waits for recovery; returns copy and reason."""
-    return board.wait_for(RECOVERY, timeout=timeout, regex=True, never=MAIN_UP).groups()
+    return board.wait_for(RECOVERY, regex=True, never=MAIN_UP).groups()
 
 
 # --- the flag
@@ -51,8 +53,8 @@ def test_lost_environment_is_healed_when_main_is_whole(board, card):
     before = card.read("boot") + card.read("root")
     board.power_on()
     assert recovery_runs(board) == ("a", "flag-lost")
-    board.wait_for("main is whole by its signed manifest", timeout=60, never=MAIN_UP)
-    board.wait_for(MAIN_UP, timeout=60)
+    board.wait_for("main is whole by its signed manifest", never=MAIN_UP)
+    board.wait_for(MAIN_UP)
     assert len(re.findall(RECOVERY, board.output)) == 1
     assert card.env()["lifeboat_boot"] == "main"
     assert card.read("boot") + card.read("root") == before
@@ -64,7 +66,7 @@ def test_lost_environment_is_not_healed_when_a_bit_of_main_is_wrong(board, card,
     card.flip_bit(part, offset)
     board.power_on()
     assert recovery_runs(board) == ("a", "flag-lost")
-    board.wait_for("an image differs from its manifest", timeout=60, never=MAIN_UP)
+    board.wait_for("an image differs from its manifest", never=MAIN_UP)
     time.sleep(5)
     assert MAIN_UP not in board.output and "signed manifest: the boot flag" not in board.output
     assert card.env()["lifeboat_boot"] != "main"
@@ -76,7 +78,7 @@ def test_lost_environment_and_state_wait_for_a_person(board, card):
     card.erase("state")
     board.power_on()
     assert recovery_runs(board) == ("a", "flag-lost")
-    board.wait_for("main is not known to be whole", timeout=60, never=MAIN_UP)
+    board.wait_for("main is not known to be whole", never=MAIN_UP)
     time.sleep(5)
     assert MAIN_UP not in board.output and board.output.count(POWER_ON) == 1
     assert card.env()["lifeboat_boot"] != "main"
@@ -110,8 +112,8 @@ def test_missing_main_image_boots_recovery(board, card):
 def test_missing_partition_boots_recovery(board, card):
     card.write_at(2 * 512, bytes(32 * 512))     # the first GPT's table ...
     card.write_at(card.path.stat().st_size - 33 * 512, bytes(33 * 512))     # ... and its copy
-    board.power_on().wait_for("Lifeboat: recovery_b cannot be booted", timeout=30)
-    board.wait_for(POWER_ON, timeout=30, never=PROMPT)
+    board.power_on().wait_for("Lifeboat: recovery_b cannot be booted")
+    board.wait_for(POWER_ON, never=PROMPT)
 
 
 @pytest.mark.parametrize("image", ["main-unsigned.itb", "main-foreign.itb"])
@@ -223,7 +225,7 @@ HOSTILE = {
 
 def test_hostile_environment_cannot_change_main(board, card):
     card.set_env(**HOSTILE, lifeboat_boot="main")
-    board.power_on().wait_for(MAIN_UP, timeout=30, never="PWNED")
+    board.power_on().wait_for(MAIN_UP, never="PWNED")
     assert "PWNED" not in board.run("cat /proc/cmdline")
 
 
@@ -232,7 +234,7 @@ def test_hostile_environment_cannot_change_recovery(board, card):
         "lifeboat_boot": 'recovery" ; echo PWNED-inject; "', "lifeboat_slot": "a init=/bin/sh",
         "lifeboat_rtries": "$(echo PWNED)", "bootcount": "zz", "upgrade_available": "`PWNED`"})
     board.power_on()
-    assert recovery_runs(board, 30) == ("a", "flag-lost")
+    assert recovery_runs(board) == ("a", "flag-lost")
     arguments = board.wait_for(r"kernel arguments: (.*)\n", regex=True).group(1)
     assert arguments.split() == ["console=ttyAMA0", "panic=1", "quiet",
                                  "lifeboat.copy=a", "lifeboat.reason=flag-lost"]
@@ -248,7 +250,7 @@ def test_no_key_reaches_a_prompt(board, card):
     for name in ("boot", "recovery_a", "recovery_b"):
         card.erase(name)
     board.power_on()
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while board.output.count(POWER_ON) < 3 and time.monotonic() < end:
         board.send("\x03 \r\x03", end="")
         time.sleep(0.02)
@@ -263,7 +265,7 @@ def test_kernel_that_hangs_at_once_ends_in_recovery(board, card, made):
     card.write_file("boot", made / "main-hangs.itb")
     card.change_env(bootcount="2")
     board.power_on().wait_for("Starting kernel", never="Lifeboat recovery:")
-    board.wait_for(POWER_ON, timeout=60, never="Lifeboat recovery:")
+    board.wait_for(POWER_ON, never="Lifeboat recovery:")
     assert recovery_runs(board) == ("a", "boot-limit")
 
 
@@ -274,7 +276,7 @@ def test_hang_of_main_ends_in_a_reset(board):
     time.sleep(4)
     board.run("echo still alive")
     board.send("kill -STOP $(pidof watchdog)")
-    board.wait_for(POWER_ON, timeout=20)
+    board.wait_for(POWER_ON)
 
 
 def test_hang_of_recovery_ends_in_a_reset(board, card, made):
@@ -282,7 +284,7 @@ def test_hang_of_recovery_ends_in_a_reset(board, card, made):
     card.write_file("recovery_a", made / "recovery-hangs.itb")
     card.change_env(lifeboat_boot="recovery")
     board.power_on().wait_for("hanging recovery")
-    board.wait_for(POWER_ON, timeout=90)
+    board.wait_for(POWER_ON)
 
 
 def test_parts_are_found_by_name_and_root_is_read_only(board):

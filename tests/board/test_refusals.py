@@ -135,7 +135,7 @@ def check_untouched(field, before):
 
 def test_agent_refuses_before_anything_is_staged(field):
     before = field.main_bytes()
-    field.board.power_on().wait_for("is healthy", timeout=40)
+    field.board.power_on().wait_for("is healthy")
     got = {}
     for name, (change, _) in HEAD.items():
         spoil(field, change)
@@ -168,9 +168,9 @@ def test_recovery_refuses_and_gives_main_back(field, case):
     if case == READ_ONLY:
         field.put_hasty_recovery("recovery-rom.itb")
     lbfield.stage(field.card, field.server.url(NAME), release=2)
-    field.board.power_on().wait_for("[start]", timeout=40)
-    field.board.wait_for(f"[{code}]", timeout=40)
-    field.board.wait_for("main OS release 1 is up", timeout=40, never="[start]")
+    field.board.power_on().wait_for("[start]")
+    field.board.wait_for(f"[{code}]")
+    field.board.wait_for("main OS release 1 is up", never="[start]")
     status = agent(field.board, "status")
     result = status["result"]
     assert (result["code"], result["main_changed"]) == (code, False)
@@ -186,12 +186,12 @@ def test_recovery_refuses_and_gives_main_back(field, case):
 def test_bad_payload_after_the_first_write_is_resumed_from_a_good_one(field, change):
     spoil(field, change)
     lbfield.stage(field.card, field.server.url(NAME), release=2)
-    field.board.power_on().wait_for("[digest-mismatch]", "[truncated]", timeout=60)
+    field.board.power_on().wait_for("[digest-mismatch]", "[truncated]")
     time.sleep(1)
     assert lbfield.state_name(field.card) == "updating"
     assert field.card.env()["lifeboat_boot"] == "recovery"
     replace(field.server.root / NAME, field.read_bundle(NAME))
-    field.board.wait_for("main OS release 2 is up", timeout=60, never="main OS release 1")
+    field.board.wait_for("main OS release 2 is up", never="main OS release 1")
     field.wait_confirmed(2)
     field.board.cut_power()
     assert field.holds(NAME)

@@ -75,32 +75,32 @@ def test_recovery_and_main_are_both_updated_by_one_bundle(field):
     """Found by the agent: it needs recovery release 2, and brings it."""
     bundle, copies = "recovery-2-good.lbu", copies_of(field)
     field.offer("release-1.lbu", bundle)
-    field.board.power_on().wait_for("main OS release 1 is up", timeout=30)
-    field.board.wait_for(RUNS_A + "requested", timeout=40)
-    field.board.wait_for("[recovery-written]", timeout=40, never="[installed]")
-    field.board.wait_for(RUNS_B + "requested", timeout=40, never="main OS release")
-    field.board.wait_for("[recovery-current]", timeout=40, never="[planned]")
-    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+    field.board.power_on().wait_for("main OS release 1 is up")
+    field.board.wait_for(RUNS_A + "requested")
+    field.board.wait_for("[recovery-written]", never="[installed]")
+    field.board.wait_for(RUNS_B + "requested", never="main OS release")
+    field.board.wait_for("[recovery-current]", never="[planned]")
+    field.board.wait_for(MAIN_2, never="Lifeboat recovery: copy")
     ends_in_release_2(field, bundle)
     assert copies.both() == (2, 2) and field.card.env()["lifeboat_slot"] == "b"
     assert SELF_UPDATE not in lbfield.read_records(field.card)
 
     field.card.change_env(lifeboat_boot="manual", lifeboat_slot="a")    # the refreshed one
-    field.board.power_on().wait_for(RUNS_A + "manual", timeout=40)
+    field.board.power_on().wait_for(RUNS_A + "manual")
 
 
 def test_recovery_that_panics_is_tried_twice_and_done_without(field):
     bundle, copies = "recovery-2-dies.lbu", copies_of(field, good=False)
     start_update(field, bundle)
     for _ in range(2):
-        field.board.wait_for(RUNS_A, timeout=60)
-        field.board.wait_for("[recovery-written]", timeout=40, never="[installed]")
+        field.board.wait_for(RUNS_A)
+        field.board.wait_for("[recovery-written]", never="[installed]")
         for _ in range(3):
-            field.board.wait_for("dying recovery:", timeout=40, never="Lifeboat recovery: copy")
-    field.board.wait_for(RUNS_A, timeout=60, never="dying recovery:")
-    field.board.wait_for("[recovery-not-updated]", timeout=40)
-    field.board.wait_for("[recovery-mended]", timeout=40)
-    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+            field.board.wait_for("dying recovery:", never="Lifeboat recovery: copy")
+    field.board.wait_for(RUNS_A, never="dying recovery:")
+    field.board.wait_for("[recovery-not-updated]")
+    field.board.wait_for("[recovery-mended]")
+    field.board.wait_for(MAIN_2, never="Lifeboat recovery: copy")
     ends_in_release_2(field, bundle)
     assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
     assert read_record(field.card, SELF_UPDATE)["tries"] == 2
@@ -111,15 +111,15 @@ def test_recovery_that_crashes_before_it_reaches_its_bundle_is_given_up(field):
     bundle, copies = "recovery-2-crashes.lbu", copies_of(field, good=False)
     start_update(field, bundle)
     for _ in range(2):
-        field.board.wait_for(RUNS_A, timeout=60)
-        field.board.wait_for("[recovery-written]", timeout=60, never="[installed]")
+        field.board.wait_for(RUNS_A)
+        field.board.wait_for("[recovery-written]", never="[installed]")
         for _ in range(3):
-            field.board.wait_for(RUNS_B, timeout=60, never=RUNS_A)
-            field.board.wait_for("crashing recovery", timeout=60, never="[recovery-current]")
-    field.board.wait_for(RUNS_A, timeout=60, never=RUNS_B)
-    field.board.wait_for("[recovery-not-updated]", timeout=60)
-    field.board.wait_for("[recovery-mended]", timeout=60)
-    field.board.wait_for(MAIN_2, timeout=90, never="Lifeboat recovery: copy")
+            field.board.wait_for(RUNS_B, never=RUNS_A)
+            field.board.wait_for("crashing recovery", never="[recovery-current]")
+    field.board.wait_for(RUNS_A, never=RUNS_B)
+    field.board.wait_for("[recovery-not-updated]")
+    field.board.wait_for("[recovery-mended]")
+    field.board.wait_for(MAIN_2, never="Lifeboat recovery: copy")
     ends_in_release_2(field, bundle)
     assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
 
@@ -128,16 +128,16 @@ def test_recovery_that_hangs_is_given_up_by_watchdog_and_boot_loader(field):
     """The watchdog ends the first hang; a person's hand at the plug ends the others."""
     bundle, copies = "recovery-2-hangs.lbu", copies_of(field, good=False)
     start_update(field, bundle)
-    field.board.wait_for("[recovery-written]", timeout=60)
-    field.board.wait_for("hanging recovery", timeout=40)
-    field.board.wait_for("U-Boot 2025.01", timeout=90)
+    field.board.wait_for("[recovery-written]")
+    field.board.wait_for("hanging recovery")
+    field.board.wait_for("U-Boot 2025.01")
     for _ in range(5):
-        field.board.wait_for("hanging recovery", timeout=60, never="[recovery-not-updated]")
+        field.board.wait_for("hanging recovery", never="[recovery-not-updated]")
         field.board.power_cycle()
         copies.check()
-    field.board.wait_for(RUNS_A, timeout=60, never="hanging recovery")
-    field.board.wait_for("[recovery-not-updated]", timeout=40)
-    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+    field.board.wait_for(RUNS_A, never="hanging recovery")
+    field.board.wait_for("[recovery-not-updated]")
+    field.board.wait_for(MAIN_2, never="Lifeboat recovery: copy")
     ends_in_release_2(field, bundle)
     assert copies.both() == (1, 1)
 
@@ -146,9 +146,9 @@ def test_recovery_with_a_foreign_signature_is_refused_before_it_is_booted(field)
     bundle, copies = "recovery-2-foreign.lbu", copies_of(field, good=False)
     before = field.main_bytes()
     start_update(field, bundle)
-    field.board.wait_for("[fit-invalid]", timeout=60, never="[recovery-written]")
-    field.board.wait_for("[recovery-mended]", timeout=40)
-    field.board.wait_for("main OS release 1 is up", timeout=60, never="Lifeboat recovery: copy")
+    field.board.wait_for("[fit-invalid]", never="[recovery-written]")
+    field.board.wait_for("[recovery-mended]")
+    field.board.wait_for("main OS release 1 is up", never="Lifeboat recovery: copy")
     assert agent(field.board, "status")["result"]["code"] == "fit-invalid"
     field.board.cut_power()
     assert field.main_bytes() == before and copies.both() == (1, 1)
@@ -164,12 +164,12 @@ def test_signature_that_only_the_boot_loader_finds_bad_counts_as_a_try(field):
     copies = Copies(field.card, blind)
     start_update(field, bundle)
     for _ in range(2):
-        field.board.wait_for(RUNS_A, timeout=60)
-        field.board.wait_for("[recovery-written]", timeout=40, never="[installed]")
-        field.board.wait_for("recovery_b cannot be booted", timeout=40)
-    field.board.wait_for(RUNS_A, timeout=60, never="U-Boot 2025.01")
-    field.board.wait_for("[recovery-not-updated]", timeout=40)
-    field.board.wait_for(MAIN_2, timeout=60, never="Lifeboat recovery: copy")
+        field.board.wait_for(RUNS_A)
+        field.board.wait_for("[recovery-written]", never="[installed]")
+        field.board.wait_for("recovery_b cannot be booted")
+    field.board.wait_for(RUNS_A, never="U-Boot 2025.01")
+    field.board.wait_for("[recovery-not-updated]")
+    field.board.wait_for(MAIN_2, never="Lifeboat recovery: copy")
     ends_in_release_2(field, bundle)
     assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
 
@@ -190,7 +190,7 @@ def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
     while moments:
         # copy b may be selected already when a cut came late
         others = ["main OS release"] + ([RUNS_B] if moments[0] in OF_A else [])
-        seen = field.board.wait_for(moments[0], *others, timeout=60, regex=True).group()
+        seen = field.board.wait_for(moments[0], *others, regex=True).group()
         if seen.startswith("main OS"):
             break
         moments = OF_B[1:] if seen == RUNS_B else moments[1:]
@@ -201,7 +201,7 @@ def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
         assert lbfield.state_name(field.card) in ("requested", "updating", "trial")
         if lbfield.state_name(field.card) == "updating":
             assert copies.both() == (2, 2), "main is written by the recovery that stays"
-    field.board.wait_for(MAIN_2, timeout=90)
+    field.board.wait_for(MAIN_2)
     assert cuts >= 5
     ends_in_release_2(field, bundle)
     assert copies.both() == (2, 2)
@@ -214,7 +214,7 @@ def test_power_cuts_at_any_moment_of_a_self_update(field, seed):
     bundle, copies = "recovery-2-good.lbu", copies_of(field)
     start_update(field, bundle, rate="3000k")
     for _ in range(5):
-        field.board.wait_for("bundle-accepted", "main OS release", timeout=60)
+        field.board.wait_for("bundle-accepted", "main OS release")
         time.sleep(source.uniform(0, 2.5))
         field.board.cut_power()
         copies.check()
@@ -223,6 +223,6 @@ def test_power_cuts_at_any_moment_of_a_self_update(field, seed):
         field.board.power_on()
     if not field.board.is_on():
         field.board.power_on()
-    field.board.wait_for(MAIN_2, timeout=90)
+    field.board.wait_for(MAIN_2)
     ends_in_release_2(field, bundle)
     assert copies.both() == (2, 2)

@@ -23,9 +23,9 @@ def seeds(count):
     return pytest.mark.parametrize("seed", range(1, int(os.environ.get("LB_SEEDS", count)) + 1))
 
 
-def ends_in_release_2(field, timeout=90):
+def ends_in_release_2(field):
     """Without further cuts the update goes through, whatever was cut before."""
-    field.board.wait_for("main OS release 2 is up", timeout=timeout)
+    field.board.wait_for("main OS release 2 is up")
     field.wait_confirmed(2)
     status = agent(field.board, "status")
     assert status["running"]["release"] == 2 and status["result"]["code"] == "ok"
@@ -41,8 +41,7 @@ def test_power_cut_while_the_agent_stages(field, seed):
     field.offer("release-1.lbu", "release-2.lbu")
     field.board.power_on()
     for _ in range(2):
-        seen = field.board.wait_for("lifeboat-agent: release 2 (2.0) is available", RECOVERY,
-                                    timeout=40)
+        seen = field.board.wait_for("lifeboat-agent: release 2 (2.0) is available", RECOVERY)
         if seen.group() == RECOVERY:
             break       # the cut before came after the flag
         time.sleep(source.uniform(0, 0.35))
@@ -64,7 +63,7 @@ def test_power_cuts_while_recovery_installs(field, seed):
     cuts = 4
     field.board.power_on()
     for _ in range(cuts):
-        seen = field.board.wait_for("[planned]", "main OS release", timeout=60)
+        seen = field.board.wait_for("[planned]", "main OS release")
         assert seen.group() == "[planned]" or lbfield.state_name(field.card) == "trial"
         time.sleep(source.uniform(0, 1.2))
         field.board.cut_power()
@@ -89,7 +88,7 @@ def test_power_cuts_between_trial_and_confirmation(field, seed):
     lbfield.stage(field.card, field.serve("release-2.lbu"), release=2)
     field.board.power_on()
     for boots in (1, 2):
-        field.board.wait_for("main OS release 2 is up", timeout=60)
+        field.board.wait_for("main OS release 2 is up")
         time.sleep(source.uniform(0, 0.5))
         field.board.cut_power()
         env = field.card.env()
@@ -115,7 +114,7 @@ def test_power_cuts_while_rescue_fetches_the_confirmed_release(field, seed):
     field.card.change_env(bootcount="3", upgrade_available="1")
     field.board.power_on()
     for _ in range(3):
-        field.board.wait_for("[planned]", timeout=60)
+        field.board.wait_for("[planned]")
         time.sleep(source.uniform(0, 1.2))
         field.board.cut_power()
         state, flag = lbfield.state_name(field.card), field.card.env()["lifeboat_boot"]
@@ -123,7 +122,7 @@ def test_power_cuts_while_rescue_fetches_the_confirmed_release(field, seed):
         field.board.power_on()
         if (state, flag) == ("trial", "main"):
             break
-    field.board.wait_for("main OS release 1 is up", timeout=60)
+    field.board.wait_for("main OS release 1 is up")
     field.wait_confirmed(1)
     assert agent(field.board, "status")["result"]["code"] == "trial-failed"
     field.board.cut_power()

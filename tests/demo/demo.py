@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "board"))
 sys.path.insert(0, str(HERE))
 import lbfield  # noqa: E402
-from lbboard import Board, BoardError, Card  # noqa: E402
+from lbboard import PATIENCE_S, Board, BoardError, Card  # noqa: E402
 from lbserver import Certificate, Server, ServerError  # noqa: E402
 from lbtraffic import Bundle, Traffic  # noqa: E402
 from story import Story  # noqa: E402
@@ -97,17 +97,17 @@ class Demo:
         self.story.step("The board is switched on. U-Boot finds the flag \"main\" and boots "
                         "release 1.", "boot of release 1")
         self.board.power_on()
-        self.wait("main OS release 1 is up", 60, "release 1 did not boot")
+        self.wait("main OS release 1 is up", "release 1 did not boot")
         self.story.say("Its agent asks the server every two seconds whether there is something new.")
-        self.wait_until(lambda: len(self.server.requests("/channel.lbc")) > 0, 30,
+        self.wait_until(lambda: len(self.server.requests("/channel.lbc")) > 0,
                         "the agent never asked the server")
 
     def offer(self):
         self.story.step("The developer publishes release 2. The agent finds it, checks whether "
                         "recovery would take it, sets the flag and reboots.", "check, stage, reboot")
         publish(self.build, 2)
-        self.wait("U-Boot 20", 60, "the agent did not stage the update and reboot")
-        self.wait(RECOVERY_STARTS, 30, "recovery did not start")
+        self.wait("U-Boot 20", "the agent did not stage the update and reboot")
+        self.wait(RECOVERY_STARTS, "recovery did not start")
 
     def install_until_cut(self):
         self.story.step("Recovery runs from memory: it fetches what differs, and writes it over "
@@ -117,7 +117,7 @@ class Demo:
         middle = (in_place + total) / 2 / total * 100
         seen = 0.0
         while seen < middle:
-            seen = float(self.wait(r"  write +\S+ +(\d+) %", 60, "recovery does not go on",
+            seen = float(self.wait(r"  write +\S+ +(\d+) %", "recovery does not go on",
                                    never="main OS release").group(1))
         self.board.cut_power()
         self.story.step(f"The power is cut: QEMU is killed at {seen:.0f} %. Half of what differs "
@@ -132,20 +132,20 @@ class Demo:
         self.story.step("The power is back. Recovery hashes what is there, believes nothing "
                         "else, and fetches what is missing.", "recovery, after the cut")
         self.board.power_on()
-        self.wait(RECOVERY_STARTS, 60, "recovery did not start again", never="main OS release")
+        self.wait(RECOVERY_STARTS, "recovery did not start again", never="main OS release")
         self.note_plan()
-        self.wait(r"peak of memory: (\d+) KiB", 120, "recovery did not finish",
+        self.wait(r"peak of memory: (\d+) KiB", "recovery did not finish",
                   never="main OS release")
-        self.wait("Lifeboat recovery: ended with status 0", 30, "recovery did not end well")
+        self.wait("Lifeboat recovery: ended with status 0", "recovery did not end well")
         self.memory_kib = int(re.search(r"peak of memory: (\d+) KiB", self.board.output).group(1))
 
     def trial(self):
         self.story.step("Every byte was read back and matches: the flag says \"main\" again, and "
                         "release 2 boots on trial. Its health check passes, the agent confirms.",
                         "boot of release 2, confirmation")
-        self.wait("main OS release 2 is up", 60, "release 2 did not boot",
+        self.wait("main OS release 2 is up", "release 2 did not boot",
                   never="Lifeboat recovery: copy=")
-        self.wait_until(lambda: lbfield.is_confirmed(self.card, 2), 60, "release 2 was not confirmed")
+        self.wait_until(lambda: lbfield.is_confirmed(self.card, 2), "release 2 was not confirmed")
         env = self.card.env()
         self.story.say("On the card: state \"confirmed\", boot flag \"{lifeboat_boot}\", "
                        "bootcount {bootcount}, upgrade_available {upgrade_available}.".format(**env))
@@ -160,21 +160,21 @@ class Demo:
 
     # --- waiting
 
-    def wait(self, pattern, timeout, what, **how):
+    def wait(self, pattern, what, **how):
         try:
-            return self.board.wait_for(pattern, timeout=timeout, regex=True, **how)
+            return self.board.wait_for(pattern, regex=True, **how)
         except BoardError as error:
             raise DemoError(f"{what} ({error})") from None
 
-    def wait_until(self, condition, timeout, what):
-        end = time.monotonic() + timeout
+    def wait_until(self, condition, what):
+        end = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > end:
-                raise DemoError(f"{what} within {timeout} s")
+                raise DemoError(f"{what} within {PATIENCE_S} s")
             time.sleep(0.1)
 
     def note_plan(self):
-        match = self.wait(PLANNED, 60, "recovery did not look at the card")
+        match = self.wait(PLANNED, "recovery did not look at the card")
         self.plans.append([int(n) for n in match.groups()])
 
     # --- the summary
