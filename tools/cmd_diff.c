@@ -214,6 +214,7 @@ static struct lb_update_counters share_of(const struct diff *d, uint32_t n,
 		.total_bytes = size,
 		.skip_bytes = size - (sum->write_bytes - before.write_bytes),
 		.copy_bytes = sum->copy_bytes - before.copy_bytes,
+		.zero_bytes = sum->zero_bytes - before.zero_bytes,
 		.fetch_bytes = sum->fetch_bytes - before.fetch_bytes,
 		.write_bytes = sum->write_bytes - before.write_bytes,
 		.plan_ranges = sum->plan_ranges - before.plan_ranges,
@@ -226,6 +227,7 @@ static void add_figures(cJSON *obj, const struct lb_update_counters *c)
 	cli_json_u64(obj, "total_bytes", c->total_bytes);
 	cli_json_u64(obj, "skip_bytes", c->skip_bytes);
 	cli_json_u64(obj, "copy_bytes", c->copy_bytes);
+	cli_json_u64(obj, "zero_bytes", c->zero_bytes);
 	cli_json_u64(obj, "fetch_bytes", c->fetch_bytes);
 	cli_json_u64(obj, "write_bytes", c->write_bytes);
 	cli_json_u64(obj, "plan_ranges", c->plan_ranges);

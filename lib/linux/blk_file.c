@@ -4,7 +4,7 @@
  * whole: it must come from the medium, never from the page cache that the same
  * bytes were just written into.
  */
-#define _GNU_SOURCE /* O_DIRECT */
+#define _GNU_SOURCE /* O_DIRECT, fallocate */
 #include "linux/blk_file.h"
 
 #include <errno.h>
@@ -27,6 +27,7 @@ struct blk_file {
 	int direct_fd;	 /* -1: the file system has no O_DIRECT */
 	uint64_t offset; /* of the region in the file */
 	uint64_t dirty_from, dirty_to; /* of the region, written since the last flush; equal: none */
+	bool no_zero;	 /* a hole was refused */
 	uint8_t *bounce; /* owned, aligned; NULL until read_medium needs it */
 };
 
@@ -126,6 +127,37 @@ static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, si
 			error = put(f, at, buf, len, &done);
 	}
 	return error ? fail(b, "write", offset + done, len - done, error) : 0;
+}
+
+/*
+ * A hole: a file's blocks are given back; a block device unmaps or clears them where it
+ * reads zeros then, and otherwise refuses. In whole pages, as the kernel's cache has them.
+ */
+static int blk_file_zero(struct lb_blk *b, uint64_t offset, uint64_t len)
+{
+	static const uint8_t zeros[DIRECT_ALIGN];
+	struct blk_file *f = to_file(b);
+	uint64_t at = f->offset + offset, end = at + len;
+	uint64_t from = (at + DIRECT_ALIGN - 1) & ~(uint64_t)(DIRECT_ALIGN - 1);
+	uint64_t to = end & ~(uint64_t)(DIRECT_ALIGN - 1);
+	size_t done = 0;
+	int error;
+
+	if (f->no_zero || from >= to)
+		return 0;
+	note_dirty(f, offset, offset + len);
+	do {
+		error = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+				  (off_t)(to - from)) ? errno : 0;
+	} while (error == EINTR);
+	if (error) { /* whatever it is: a write that meets the same says so */
+		f->no_zero = true;
+		return 0;
+	}
+	error = put(f, at, zeros, from - at, &done);
+	if (!error)
+		error = put(f, to, zeros, end - to, &done);
+	return error ? fail(b, "write", offset, len, error) : 1;
 }
 
 static int blk_file_flush(struct lb_blk *b)
@@ -308,6 +340,7 @@ int lb_blk_file_open(const char *path, uint64_t offset, uint64_t size_bytes, boo
 		.read = blk_file_read,
 		.read_medium = blk_file_read_medium,
 		.write = blk_file_write,
+		.zero = blk_file_zero,
 		.flush = blk_file_flush,
 		.close = blk_file_close,
 	};

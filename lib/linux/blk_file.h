@@ -15,7 +15,8 @@
  * read_medium uses O_DIRECT where the file system allows it (through an own
  * buffer of 64 KiB, so that any offset, length and address will do); otherwise
  * the pages are written back and dropped (fdatasync, posix_fadvise) before they
- * are read. flush is fdatasync. A call that fails leaves its sentence in
+ * are read. zero makes a hole (fallocate), which on a block device clears or unmaps if it then
+ * reads zeros; the parts of pages at both ends are written. flush is fdatasync. A call that fails leaves its sentence in
  * lb_blk's fault.
  *
  * Return: 0; -LB_E_NO_SLOT (does not exist), -LB_E_READ_ONLY (no permission, a

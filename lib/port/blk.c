@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "port/blk.h"
 
-static bool inside(const struct lb_blk *b, uint64_t offset, size_t len)
+static bool inside(const struct lb_blk *b, uint64_t offset, uint64_t len)
 {
 	return offset <= b->size_bytes && len <= b->size_bytes - offset;
 }
@@ -21,6 +21,15 @@ int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 	if (b->read_only)
 		return -LB_E_READ_ONLY;
 	return inside(b, offset, len) ? b->ops->write(b, offset, buf, len) : -LB_E_INVALID;
+}
+
+int lb_blk_zero(struct lb_blk *b, uint64_t offset, uint64_t len)
+{
+	if (b->read_only)
+		return -LB_E_READ_ONLY;
+	if (!inside(b, offset, len))
+		return -LB_E_INVALID;
+	return b->ops->zero ? b->ops->zero(b, offset, len) : 0;
 }
 
 int lb_blk_flush(struct lb_blk *b)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A byte-addressed storage region: a slot, the state region, the boot
- * environment. Everything that changes storage goes through write, flush and
- * discard, so that the simulator can cut the power at each of them.
+ * environment. Everything that changes storage goes through write, zero and
+ * flush, so that the simulator can cut the power at each of them.
  */
 #ifndef LB_PORT_BLK_H
 #define LB_PORT_BLK_H
@@ -26,6 +26,11 @@ struct lb_blk_ops {
 	int (*read_medium)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
 	/* durable only after flush; a cut may keep, lose or tear it, and reorder it */
 	int (*write)(struct lb_blk *b, uint64_t offset, const void *buf, size_t len);
+	/*
+	 * Zeros without carrying them there: 1, the device reads zeros from now on, durable as a
+	 * write; 0, it cannot do that: write them. May be NULL: it never can.
+	 */
+	int (*zero)(struct lb_blk *b, uint64_t offset, uint64_t len);
 	/* returns once every earlier write is durable */
 	int (*flush)(struct lb_blk *b);
 	/* frees what open allocated; never flushes */
@@ -47,6 +52,8 @@ struct lb_blk {
 int lb_blk_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
 int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
 int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len) LB_MUST_CHECK;
+/* 1: zeros are there, durable after a flush; 0: nothing promised, write them; or a failure. */
+int lb_blk_zero(struct lb_blk *b, uint64_t offset, uint64_t len) LB_MUST_CHECK;
 int lb_blk_flush(struct lb_blk *b) LB_MUST_CHECK;
 
 /**

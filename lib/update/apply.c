@@ -7,7 +7,11 @@
 
 int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
-	if (!u->unflushed_bytes)
+	bool dirty = false;
+
+	for (uint32_t i = 0; i < u->image_count; i++)
+		dirty = dirty || u->images[i].dirty;
+	if (!dirty)
 		return 0;
 	for (uint32_t i = 0; i < u->image_count; i++) {
 		struct lb_blk *blk = u->images[i].blk;
@@ -63,24 +67,6 @@ int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t of
 		return lb_blk_error(im->blk, r, err);
 	u->unflushed_bytes += length;
 	u->counters.written_bytes += length;
-	return 0;
-}
-
-static int write_zeros(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
-		       struct lb_error *err)
-{
-	uint32_t at = 0;
-
-	memset(u->chunk_buf, 0, u->chunk_buf_len);
-	while (at < c->length) {
-		uint32_t left = c->length - at;
-		uint32_t n = left < u->chunk_buf_len ? left : (uint32_t)u->chunk_buf_len;
-		int r = lb_update_write(u, im, c->offset + at, u->chunk_buf, n, err);
-
-		if (r)
-			return r;
-		at += n;
-	}
 	return 0;
 }
 
@@ -171,7 +157,7 @@ static int put_chunk(struct lb_update *u, struct lb_update_image *im, const stru
 	if (r)
 		return r;
 	r = c->type == LB_CHUNK_ZERO
-		    ? write_zeros(u, im, c, err)
+		    ? lb_update_write_zeros(u, im, c, err)
 		    : lb_update_write(u, im, c->offset, u->chunk_buf, c->length, err);
 	if (r)
 		return r;

@@ -85,6 +85,9 @@ int lb_update_begin_writing(struct lb_update *u, struct lb_error *err);
 /* Flushes first if @length more bytes would be too many. */
 int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t offset,
 		    const uint8_t *data, uint32_t length, struct lb_error *err);
+/* zero.c: as lb_update_write(), for a chunk of zeros; uses u->chunk_buf. */
+int lb_update_write_zeros(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+			  struct lb_error *err);
 int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err);
 
 void lb_update_tell(struct lb_update *u, const char *step, const struct lb_update_image *im);

@@ -207,12 +207,14 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
 			/* the very first is fetched alone before copies are made */
 			in_range = t->fetch_bytes || !lb_copies_left(u);
 			t->fetch_bytes += c.stored_length;
+			t->fetch_end = im->payload_offset + c.stored_offset + c.stored_length;
 		} else if (c.type == LB_CHUNK_DATA) {
 			in_range = false;
 		}
 		if (lb_chunk_is_right(im, c.number))
 			continue;
 		t->write_bytes += c.length;
+		t->zero_bytes += c.type == LB_CHUNK_ZERO ? c.length : 0;
 		t->copy_bytes += wanted || c.type == LB_CHUNK_ZERO ? 0 : c.length;
 	}
 }

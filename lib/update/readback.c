@@ -26,6 +26,7 @@ int lb_update_readback(struct lb_update *u, uint32_t *ret_bad, struct lb_error *
 				return lb_blk_error(im->blk, r, err);
 			if (!r) {
 				bad++;
+				u->zeros_spoilt = u->zeros_spoilt || c.type == LB_CHUNK_ZERO;
 				if (lb_chunk_is_right(im, c.number))
 					u->counters.done_bytes -= c.length;
 				lb_chunk_mark(im, c.number, false);

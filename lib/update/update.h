@@ -45,7 +45,10 @@ struct lb_update_counters {
 	uint64_t write_bytes;	/* planned: image bytes to write */
 	uint64_t written_bytes; /* so far, rewrites after a bad read-back included */
 	uint64_t copy_bytes;	/* planned, of write_bytes: are on the device already, at another place */
+	uint64_t zero_bytes;	/* planned, of write_bytes: zeros */
+	uint64_t zeroed_bytes;	/* of these, so far: made by the device, or there already; not in written_bytes */
 	uint64_t fetch_bytes;	/* planned: payload bytes to fetch */
+	uint64_t fetch_end;	/* planned: where in the bundle the last of it ends; 0: nothing to fetch */
 	uint64_t fetched_bytes; /* payload bytes that were read from the source so far */
 	uint32_t chunks, chunks_skipped, ranges;
 	uint32_t plan_ranges;	/* planned: runs of payload to fetch */
@@ -108,6 +111,7 @@ struct lb_update {
 	uint64_t src_pos, src_end; /* the range that is being read */
 	uint64_t unflushed_bytes, flushed_at_ms;
 	bool writing; /* before_first_write() was called and agreed */
+	bool zeros_spoilt; /* a read-back found no zeros where the device should have made them */
 };
 
 /**
@@ -152,7 +156,7 @@ int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 /**
  * lb_update_count() - what is planned for one image
  * @number: of those that were loaded, below image_count
- * @t: write_bytes, copy_bytes, fetch_bytes and plan_ranges are added to; start with
+ * @t: write_bytes, copy_bytes, zero_bytes, fetch_bytes and plan_ranges are added to, fetch_end is set; start with
  *     zeros and go through the images in order, since the first chunk of all is fetched alone
  */
 void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_update_counters *t);

@@ -20,6 +20,7 @@
 #define ROUNDS 4
 #define BEHIND 30000u /* of a slot, behind the larger image */
 #define SECTOR_MAX 4096u
+#define ZEROS 200 /* from this number on: a block of zeros */
 #define END -1
 
 /* Blocks by number: the same number is the same content everywhere; END ends a list. */
@@ -29,6 +30,7 @@ struct world {
 	int shift;	    /* instead: so many blocks come in front (> 0) or are taken away */
 	uint32_t fetched;   /* blocks that have to be fetched when nothing is cut */
 	uint32_t ms_per_call;
+	bool write_zeros;   /* the device cannot make them */
 	const int *beside;  /* in a part of the device that nothing may write; NULL: there is none */
 	struct mini_image source;
 	struct mini_image before[MINI_IMAGES], after[MINI_IMAGES];
@@ -79,6 +81,8 @@ static void add_block(const struct world *w, struct mini_image *im, int number)
 	for (size_t i = 0; i < len - MARK; i++)
 		p[i] = (uint8_t)next_random(&seed);
 	memcpy(p + len - MARK, mark_bytes(), MARK);
+	if (number >= ZEROS)
+		memset(p, 0, len);
 	im->len += len;
 }
 
@@ -139,6 +143,7 @@ static void setup(struct sim *s, struct world *w)
 		memcpy(sim_region(s, b->name)->medium, b->bytes, b->len);
 		sim_region(s, b->name)->releases[0] = a->bytes;
 		sim_region(s, b->name)->release_bytes = a->len;
+		sim_region(s, b->name)->no_zero = w->write_zeros;
 	}
 	if (w->beside) {
 		struct sim_region *r;
@@ -335,6 +340,13 @@ static struct world beside = {
 	.old = { NULL, LIST(0, 1, 2, 3, 4) }, .new = { NULL, LIST(31, 0, 1, 30, 21, 2, 3, 4) },
 };
 
+/* Zeros take the place of something, and something that of zeros. */
+#define WITH_ZEROS                                                                        \
+	SMALL, .fetched = 4, .old = { LIST(0, ZEROS + 1, 1), LIST(10, 11, 12, ZEROS, 13) }, \
+	.new = { LIST(ZEROS + 2, 0, 2), LIST(10, ZEROS, ZEROS + 5, 12, 13) }
+static struct world zeros = { WITH_ZEROS };
+static struct world plain_zeros = { WITH_ZEROS, .write_zeros = true };
+
 /* Larger than what may be unflushed. */
 static struct world far_right = { .block_bytes = 66000, .shift = 2, .fetched = 2 };
 static struct world far_left = { .block_bytes = 66000, .shift = -2, .fetched = 0 };
@@ -362,6 +374,8 @@ SCENARIO(left)
 SCENARIO(circles)
 SCENARIO(slots)
 SCENARIO(beside)
+SCENARIO(zeros)
+SCENARIO(plain_zeros)
 SCENARIO(far_right)
 SCENARIO(far_left)
 
@@ -375,6 +389,8 @@ const struct sim_scenario reuse_scenarios[] = {
 	ENTRY("reuse-circles", circles, 1, false),
 	ENTRY("reuse-slots", slots, 1, false),
 	ENTRY("reuse-beside", beside, 1, false),
+	ENTRY("reuse-zeros", zeros, 2, true),
+	ENTRY("reuse-plain-zeros", plain_zeros, 1, false),
 	ENTRY("reuse-far-right", far_right, 1, true),
 	ENTRY("reuse-far-left", far_left, 1, true),
 	{ 0 },

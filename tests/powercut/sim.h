@@ -2,7 +2,7 @@
 /*
  * The ports of lib/port over memory, with a power switch. Regions lie between
  * neighbours that must not change, and have a volatile cache: a write is pending until its region is flushed. The power
- * fails at the N-th mutating call (write or flush); from then on every call
+ * fails at the N-th mutating call (write, zero or flush); from then on every call
  * returns -LB_E_POWER, so that the code under test unwinds as it would after an
  * I/O error and a leak shows. What became of each pending write is decided
  * afterwards, by a struct sim_fate.
@@ -38,6 +38,7 @@ struct sim_region {
 	uint64_t pristine; /* untouchable: digest of what it has to hold */
 	const uint8_t *releases[2]; /* borrowed: only what one of them has there may be written; may be NULL */
 	size_t release_bytes;
+	bool no_zero;	  /* zeros have to be written */
 	bool any_tail;	  /* behind that anything may be written */
 	/* canaries */
 	bool deaf;	  /* flush promises and does nothing */

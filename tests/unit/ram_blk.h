@@ -23,6 +23,8 @@ struct ram_blk {
 	uint64_t bad_at, bad_len; /* these bytes cannot be read until they were written; 0: none */
 	uint64_t stuck_at, stuck_len; /* these cannot be written */
 	bool fail_reads;
+	bool zero_writes, zero_lies; /* it makes zeros itself; it only says so */
+	int zeros;
 };
 
 static inline struct ram_blk *ram_of(struct lb_blk *b)
@@ -59,6 +61,18 @@ static inline int ram_write(struct lb_blk *b, uint64_t offset, const void *buf, 
 	return 0;
 }
 
+static inline int ram_zero(struct lb_blk *b, uint64_t offset, uint64_t len)
+{
+	struct ram_blk *r = ram_of(b);
+
+	if (!r->zero_writes)
+		return 0;
+	r->zeros++;
+	if (!r->zero_lies)
+		memset(r->bytes + offset, 0, len);
+	return 1;
+}
+
 static inline int ram_flush(struct lb_blk *b)
 {
 	struct ram_blk *r = ram_of(b);
@@ -77,7 +91,7 @@ static inline void ram_init(struct ram_blk *r, const char *name, size_t size)
 {
 	static const struct lb_blk_ops ops = {
 		.read = ram_read, .read_medium = ram_read, .write = ram_write,
-		.flush = ram_flush, .close = ram_close,
+		.zero = ram_zero, .flush = ram_flush, .close = ram_close,
 	};
 
 	memset(r, 0, sizeof(*r));

@@ -133,6 +133,48 @@ static void write_is_read_back_from_the_medium(void **state)
 	lb_blk_close(b);
 }
 
+/* Where the file system has no holes it says so, and nothing is promised. */
+static void zeros_are_made_at_any_offset_and_nowhere_else(void **state)
+{
+	static const uint64_t offsets[] = { 0, 1, 4095, 4096, 12288 };
+	static const uint64_t lens[] = { 1, 4095, 4096, 8192, 50000 };
+	static uint8_t back[FILE_BYTES];
+
+	for (size_t i = 0; i < 25; i++) {
+		uint64_t from = 4096 + 77 + offsets[i / 5], to = from + lens[i % 5];
+		struct lb_blk *b = open_ok(4096 + 77, 131072, true);
+		int made = lb_blk_zero(b, offsets[i / 5], lens[i % 5]);
+
+		assert_in_range(made, 0, 1);
+		if (lens[i % 5] > 8192)
+			assert_int_equal(made, 1); /* ext4, xfs, btrfs and tmpfs can */
+		assert_int_equal(lb_blk_flush(b), 0);
+		lb_blk_close(b);
+		b = open_ok(0, 0, true);
+		assert_int_equal(lb_blk_read_medium(b, 0, back, FILE_BYTES), 0);
+		for (uint64_t at = 0; at < FILE_BYTES; at++) {
+			bool zero = made && at >= from && at < to;
+
+			assert_int_equal(back[at], zero ? 0 : expected(at));
+			back[at] = expected(at);
+		}
+		assert_int_equal(lb_blk_write(b, 0, back, FILE_BYTES), 0);
+		lb_blk_close(b);
+	}
+}
+
+static void zeros_are_refused_as_writes_are(void **state)
+{
+	struct lb_blk *b = open_ok(4096, 8192, true);
+
+	assert_int_equal(lb_blk_zero(b, 8192, 1), -LB_E_INVALID);
+	assert_int_equal(lb_blk_zero(b, 1, UINT64_MAX), -LB_E_INVALID);
+	lb_blk_close(b);
+	b = open_ok(4096, 8192, false);
+	assert_int_equal(lb_blk_zero(b, 0, 8192), -LB_E_READ_ONLY);
+	lb_blk_close(b);
+}
+
 static void missing_and_read_only_slots_have_their_codes(void **state)
 {
 	struct lb_error err = { 0 };
@@ -228,6 +270,10 @@ int main(void)
 		ON_DISK(range_outside_the_region_is_refused),
 		ON_DISK(region_larger_than_the_device_is_refused),
 		ON_DISK(write_is_read_back_from_the_medium),
+		ON_DISK(zeros_are_made_at_any_offset_and_nowhere_else),
+		cmocka_unit_test_setup_teardown(zeros_are_made_at_any_offset_and_nowhere_else,
+						set_up_tmpfs, tear_down),
+		ON_DISK(zeros_are_refused_as_writes_are),
 		ON_DISK(missing_and_read_only_slots_have_their_codes),
 		cmocka_unit_test(read_only_file_system_is_a_read_only_slot),
 		ON_DISK(full_device_is_told_with_numbers),

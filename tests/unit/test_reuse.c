@@ -453,7 +453,7 @@ static uint64_t update(struct scene *s)
 	expect_whole(s);
 	assert_int_equal(s->mem.src.fetched_bytes - before, c->fetch_bytes);
 	assert_int_equal(c->fetched_bytes, c->fetch_bytes);
-	assert_int_equal(c->written_bytes, c->write_bytes);
+	assert_int_equal(c->written_bytes + c->zeroed_bytes, c->write_bytes);
 	assert_int_equal(c->ranges, c->plan_ranges);
 	assert_int_equal(c->done_bytes, c->total_bytes);
 	assert_int_equal(c->durable_bytes, c->total_bytes);
@@ -654,6 +654,87 @@ static void nothing_is_written_while_the_source_is_silent(void **state)
 	free(old);
 }
 
+/* ---- zeros ---- */
+
+#define ZEROS_AT (1000u * LB_KIB)
+#define ZEROS_LEN (500u * LB_KIB)
+
+/* The slot holds @at_first where the new image has zeros, and everything else. */
+static struct scene *begin_zeros(uint8_t at_first)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	uint8_t *new = noise(SIZE, 60), *old = noise(SIZE, 60);
+
+	memset(new + ZEROS_AT, 0, ZEROS_LEN);
+	memset(old + ZEROS_AT, at_first, ZEROS_LEN);
+	begin_scene(s, old, SIZE, new, SIZE);
+	free(old);
+	return s;
+}
+
+static void end_zeros(struct scene *s)
+{
+	stop(s);
+	free(s);
+}
+
+static void zeros_that_are_there_are_not_written(void **state)
+{
+	struct scene *s = begin_zeros(0);
+
+	s->slot[0].zero_writes = true;
+	assert_int_equal(update(s), 0);
+	assert_int_equal(s->u.counters.write_bytes, 0);
+	assert_int_equal(s->slot[0].writes + s->slot[0].zeros, 0);
+	end_zeros(s);
+}
+
+static void a_device_that_makes_zeros_is_not_sent_any(void **state)
+{
+	struct scene *s = begin_zeros(7);
+	uint32_t bad = 1;
+
+	s->slot[0].zero_writes = true;
+	assert_int_equal(update(s), 0);
+	assert_int_equal(s->u.counters.zero_bytes, ZEROS_LEN);
+	assert_int_equal(s->u.counters.zeroed_bytes, ZEROS_LEN);
+	assert_int_equal(s->slot[0].writes, 0);
+	assert_true(s->slot[0].flushes); /* or they would not be durable */
+	assert_int_equal(lb_update_readback(&s->u, &bad, NULL), 0);
+	assert_int_equal(bad, 0);
+	end_zeros(s);
+}
+
+static void only_what_is_not_zero_yet_is_written(void **state)
+{
+	struct scene *s = begin_zeros(0);
+
+	s->slot[0].bytes[ZEROS_AT + ZEROS_LEN / 2] = 1;
+	assert_int_equal(update(s), 0);
+	assert_int_equal(s->u.counters.zero_bytes, s->u.counters.write_bytes);
+	assert_int_equal(s->slot[0].writes, 1);
+	assert_in_range(s->u.counters.written_bytes, 1, 64 * LB_KIB);
+	end_zeros(s);
+}
+
+static void zeros_that_the_device_only_claims_are_written(void **state)
+{
+	struct scene *s = begin_zeros(7);
+	uint32_t bad = 0;
+
+	s->slot[0].zero_writes = s->slot[0].zero_lies = true;
+	assert_int_equal(lb_update_plan(&s->u, NULL), 0);
+	assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+	assert_int_equal(lb_update_readback(&s->u, &bad, NULL), 0);
+	assert_true(bad);
+	assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+	expect_whole(s);
+	assert_int_equal(s->u.counters.written_bytes, ZEROS_LEN);
+	assert_int_equal(lb_update_readback(&s->u, &bad, NULL), 0);
+	assert_int_equal(bad, 0);
+	end_zeros(s);
+}
+
 /* ---- sources beside the slots ---- */
 
 /* The slot holds nothing; a part of the device holds the image before. */
@@ -732,6 +813,10 @@ int main(void)
 		cmocka_unit_test(a_source_that_changed_since_is_fetched),
 		cmocka_unit_test(a_source_that_cannot_be_read_is_fetched),
 		cmocka_unit_test(nothing_is_written_while_the_source_is_silent),
+		cmocka_unit_test(zeros_that_are_there_are_not_written),
+		cmocka_unit_test(a_device_that_makes_zeros_is_not_sent_any),
+		cmocka_unit_test(only_what_is_not_zero_yet_is_written),
+		cmocka_unit_test(zeros_that_the_device_only_claims_are_written),
 		cmocka_unit_test(what_a_source_holds_is_copied),
 		cmocka_unit_test(a_source_that_changed_or_fails_is_fetched),
 	};
