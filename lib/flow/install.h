@@ -98,8 +98,11 @@ void lb_install_add_sources(struct lb_install *in, struct lb_update *u, bool tel
 			    struct lb_blk *ret[LB_UPDATE_SOURCES_MAX]);
 void lb_install_close_sources(struct lb_blk *sources[LB_UPDATE_SOURCES_MAX]);
 
-/* Says what was planned. 0 or -LB_E_BUDGET, which is none once main is being written. */
-int lb_install_check_budget(struct lb_install *in, const struct lb_update_counters *c,
+/*
+ * Says what was planned. 0 or -LB_E_BUDGET, which is none once main is being written. Head, indexes
+ * and planned payload count; from a source without ranges everything up to the last of it.
+ */
+int lb_install_check_budget(struct lb_install *in, const struct lb_update *u,
 			    struct lb_error *err) LB_MUST_CHECK;
 
 /* Writes and reads back a planned update until the medium holds what was signed; at most 4 rounds. */

@@ -73,7 +73,7 @@ static int check_budget(struct lb_install *in, const struct lb_bundle_layout *la
 		r = lb_update_plan(&u, err);
 	}
 	if (!r)
-		r = lb_install_check_budget(in, &u.counters, err);
+		r = lb_install_check_budget(in, &u, err);
 	lb_update_free(&u);
 	lb_install_close_sources(sources);
 	slots[n] = NULL;

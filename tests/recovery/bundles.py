@@ -183,6 +183,13 @@ def flip(bundle, member, at=None):
     return bytes(spoilt)
 
 
+def overhead(bundle):
+    """Bytes of head and indexes, which every device fetches."""
+    found = places(bundle)
+    first_index = min(o for n, (o, _) in found.items() if n.endswith(".idx"))
+    return first_index - 512 + sum(s for n, (_, s) in found.items() if n.endswith(".idx"))
+
+
 def longest_stored(bundle):
     """Stored bytes of the largest chunk of any image: "one chunk" in the promise."""
     longest = 0

@@ -5,6 +5,7 @@ Fetched bytes and requests are counted by the server.
 """
 
 import random
+import re
 import time
 
 import pytest
@@ -69,7 +70,9 @@ def test_an_insertion_near_the_front_is_all_that_is_fetched(old_device, server, 
     assert len(payload_requests(server, bundle)) == planned["plan_ranges"]
     result = old_device.result()
     assert result["fetched_bytes"] == planned["fetch_bytes"]
-    assert result["written_bytes"] == planned["write_bytes"]
+    zeroed = run.progress("done")[-1]["zeroed_bytes"]
+    assert zeroed <= planned["zero_bytes"] <= planned["write_bytes"] - planned["copy_bytes"]
+    assert result["written_bytes"] == planned["write_bytes"] - zeroed
     assert result["skipped_bytes"] == planned["skip_bytes"] > MIB
 
 
@@ -112,6 +115,38 @@ def test_the_budget_counts_what_really_is_fetched(old_device, server, moved_pack
     status, run = old_device.run()
     assert status == 0, run.text()
     check_installed(old_device, moved, around)
+
+
+def test_the_budget_is_exact_and_counts_head_and_index(old_device, server, moved_packed, moved):
+    server.put("r2.lbu", moved_packed)
+    around, before = old_device.guarded(moved), old_device.main_digest()
+    request(old_device, server.url("r2.lbu"), budget_bytes=1)
+    status, run = old_device.run()
+    plan = run.planned()
+    cost = plan["fetch_bytes"] + bundles.overhead(moved_packed.read_bytes())
+    assert status == 3 and old_device.main_digest() == before
+    text = old_device.result()["text"]
+    for figure in (cost, plan["fetch_bytes"], 1, plan["skip_bytes"], plan["copy_bytes"]):
+        assert str(figure) in re.findall(r"\d+", text), text
+    request(old_device, server.url("r2.lbu"), budget_bytes=cost - 1)
+    assert old_device.run()[0] == 3 and old_device.main_digest() == before
+    request(old_device, server.url("r2.lbu"), budget_bytes=cost)
+    status, run = old_device.run()
+    assert status == 0, run.text()
+    check_installed(old_device, moved, around)
+
+
+def test_the_budget_counts_what_a_server_without_ranges_sends(old_device, make_server,
+                                                              moved_packed):
+    """Little is needed, but the last of it lies behind everything else."""
+    server = make_server().start("max_ranges 0;")
+    server.put("r2.lbu", moved_packed)
+    before = old_device.main_digest()
+    request(old_device, server.url("r2.lbu"), budget_bytes=2 * MIB)
+    status, run = old_device.run()
+    assert status == 3 and run.planned()["fetch_bytes"] < MIB, run.text()
+    assert old_device.result()["code"] == "over-budget"
+    assert old_device.main_digest() == before
 
 
 def test_a_silent_server_leaves_the_slots_untouched(make_device, make_server, moved_packed, moved,

@@ -398,6 +398,7 @@ def test_budget_is_for_recovery_and_main_together(board, bundle_file, keys, smal
     """Either alone would fit."""
     main, bundle = board.main(), carry(small_images, keys, fits[2])
     path, all_of_it = bundle_file(bundle), payload_bytes(bundle, "boot", "root", "recovery")
+    all_of_it += bundles.overhead(bundle)
     assert payload_bytes(bundle, "recovery") < all_of_it - 1
     put_budget(board, path, all_of_it - 1)
     status, run = board.run()
