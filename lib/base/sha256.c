@@ -6,11 +6,37 @@ void lb_sha256_start(struct lb_sha256 *h)
 {
 	mbedtls_sha256_init(&h->ctx);
 	(void)mbedtls_sha256_starts(&h->ctx, 0);
+	h->blocks = lb_sha256_hardware();
 }
 
+/* Whole blocks past mbedTLS, into its context; its buffer must be empty. */
+static void update_blocks(struct lb_sha256 *h, const uint8_t *data, size_t blocks)
+{
+	uint32_t *total = h->ctx.MBEDTLS_PRIVATE(total); /* bytes, the low word first */
+	uint64_t bytes = (uint64_t)total[1] << 32 | total[0];
+
+	h->blocks(h->ctx.MBEDTLS_PRIVATE(state), data, blocks);
+	bytes += blocks * LB_SHA256_BLOCK;
+	total[0] = (uint32_t)bytes;
+	total[1] = (uint32_t)(bytes >> 32);
+}
+
+/* mbedTLS keeps what fills no block, and pads. */
 void lb_sha256_update(struct lb_sha256 *h, const void *data, size_t len)
 {
-	(void)mbedtls_sha256_update(&h->ctx, data, len);
+	size_t buffered = h->ctx.MBEDTLS_PRIVATE(total)[0] % LB_SHA256_BLOCK;
+	size_t lead = buffered ? LB_SHA256_BLOCK - buffered : 0;
+	const uint8_t *at = data;
+
+	if (h->blocks && len >= lead + LB_SHA256_BLOCK) {
+		size_t blocks = (len - lead) / LB_SHA256_BLOCK;
+
+		(void)mbedtls_sha256_update(&h->ctx, at, lead);
+		update_blocks(h, at + lead, blocks);
+		at += lead + blocks * LB_SHA256_BLOCK;
+		len -= lead + blocks * LB_SHA256_BLOCK;
+	}
+	(void)mbedtls_sha256_update(&h->ctx, at, len);
 }
 
 void lb_sha256_finish(struct lb_sha256 *h, uint8_t ret_digest[LB_SHA256_BYTES])

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SHA-256 (FIPS 180-4) by mbedTLS: one place that knows which library hashes. */
+/*
+ * SHA-256 (FIPS 180-4): one place that knows what hashes. On x86 with SHA extensions that is
+ * sha256_x86.c, elsewhere mbedTLS, which finds out about Arm's instructions itself.
+ */
 #ifndef LB_BASE_SHA256_H
 #define LB_BASE_SHA256_H
 
@@ -9,10 +12,18 @@
 
 #define LB_SHA256_BYTES 32
 #define LB_SHA256_HEX (2 * LB_SHA256_BYTES + 1)
+#define LB_SHA256_BLOCK 64
+
+/* Takes @blocks of LB_SHA256_BLOCK bytes into the eight words of the state. */
+typedef void lb_sha256_blocks(uint32_t words[8], const uint8_t *data, size_t blocks);
 
 struct lb_sha256 {
 	mbedtls_sha256_context ctx;
+	lb_sha256_blocks *blocks; /* NULL: mbedTLS's own */
 };
+
+/* What is faster on this processor than mbedTLS is, or NULL. */
+lb_sha256_blocks *lb_sha256_hardware(void);
 
 /* A context needs no freeing: it owns no memory. None of these can fail. */
 void lb_sha256_start(struct lb_sha256 *h);

@@ -5,6 +5,7 @@ $(call program,deps-probe,tests/deps/probe.c,arm64 host)
 
 ## deps-test     third-party libraries as configured here; pins; bill of materials
 .PHONY: deps-test
-deps-test: $(B)/host/bin/deps-probe $(B)/arm64/bin/deps-probe $(B)/lifeboat.spdx
+deps-test: $(B)/host/bin/deps-probe $(B)/arm64/bin/deps-probe \
+		$(B)/arm64/bin/lifeboat-recovery $(B)/lifeboat.spdx
 	@echo "  TEST    deps"
 	$(Q)LB_BUILD=$(abspath $(B)) $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/deps

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The libraries can do what Lifeboat needs, on the host and as built for the board."""
 
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -12,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "net"))
 import netlab  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("LB_BUILD", "build"))
+GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 PROBES = {
     "host": [BUILD / "host/bin/deps-probe"],
     "arm64": ["qemu-aarch64-static", BUILD / "arm64/bin/deps-probe"],
@@ -75,6 +78,32 @@ def test_error_buffer_holds_a_sentence(probe, lab):
     assert b"curl 22 http 404: The requested URL returned error: 404" in result.stderr
     result = probe("get", "https://nowhere.invalid/", lab.ca, "-", "easy")
     assert b"curl 6 http 0: Could not resolve host: nowhere.invalid" in result.stderr
+
+
+def executed(folder, program):
+    """Names of the instructions that the board's recovery executes while it installs a bundle."""
+    sizes = {"boot": 65536, "main-root": 65536, "state": 1 << 20, "a": 16384, "b": 16384}
+    at = {name: str(folder / name) for name in sizes}
+    for name, size in sizes.items():
+        (folder / name).write_bytes(bytes(size))
+    (folder / "recovery.json").write_text(json.dumps({
+        "product": "golden", "hardware": ["lifeboat,golden"], "state": at["state"],
+        "environment": [at["a"], at["b"]], "keys": str(GOLDEN / "key.pub.pem"),
+        "slots": {"boot": at["boot"], "main-root": at["main-root"]},
+        "recovery": {"lock": str(folder / "lock"), "interface": "", "give_up_s": 1}}))
+    done = subprocess.run(["qemu-aarch64-static", "-d", "in_asm", "-D", folder / "asm", program,
+                           "-c", folder / "recovery.json", "--install", GOLDEN / "small.lbu"],
+                          capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "main-root").read_bytes().startswith((GOLDEN / "root.img").read_bytes())
+    # QEMU lists what it translates, and it translates what is about to run: address, code, name
+    return set(re.findall(r"^0x\w+:\s+[0-9a-f]{8}\s+(\w+)", (folder / "asm").read_text(), re.M))
+
+
+def test_the_board_hashes_with_the_processors_own_instructions(tmp_path):
+    names = executed(tmp_path, BUILD / "arm64/bin/lifeboat-recovery")
+    assert {"ldr", "bl", "ret"} <= names, "the listing was not understood"
+    assert {"sha256h", "sha256h2", "sha256su0", "sha256su1"} <= names
 
 
 def test_programs_are_hardened():
