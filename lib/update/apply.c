@@ -5,6 +5,9 @@
 #include "base/bytes.h"
 #include "update/internal.h"
 
+/* So often chunks that were in place may turn out not to be, before the medium is given up. */
+#define SPOILT_ROUNDS 8
+
 int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
 	bool dirty = false;
@@ -111,8 +114,8 @@ static int position_source(struct lb_update *u, const struct lb_update_image *im
 	return 0;
 }
 
-/* Data chunk @c into u->chunk_buf, digest checked. */
-static int fetch_chunk(struct lb_update *u, const struct lb_update_image *im,
+/* The stored bytes of @c into u->stored_buf. */
+static int read_stored(struct lb_update *u, const struct lb_update_image *im,
 		       const struct lb_chunk *c, struct lb_error *err)
 {
 	int r = position_source(u, im, c, err);
@@ -125,40 +128,84 @@ static int fetch_chunk(struct lb_update *u, const struct lb_update_image *im,
 	}
 	u->src_pos += c->stored_length;
 	u->counters.fetched_bytes += c->stored_length;
-	r = lb_chunk_decode(u->dctx, im->image->encoding, c, NULL, 0, u->stored_buf, u->chunk_buf);
+	return 0;
+}
+
+/* To @out, behind the prefix. */
+static int decode(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
+		  uint8_t *out)
+{
+	uint32_t prefix = lb_chunk_prefix_bytes(c);
+	int r = lb_chunk_decode(u->dctx, im->image->encoding, c, out - prefix, prefix,
+				u->stored_buf, out);
+
+	if (!r)
+		lb_window_take(&u->window, c->length);
+	return r;
+}
+
+/*
+ * Data chunk @c into the window, digest checked. If it is wrong, slot or source may be to
+ * blame: with a prefix that is proven it is the source. Or LB_WANTED_FIRST.
+ */
+static int fetch_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		       uint8_t **ret_data, struct lb_error *err)
+{
+	int r = lb_prefix_get(u, im, c, ret_data, err);
+
+	if (!r)
+		r = read_stored(u, im, c, err);
+	if (r)
+		return r;
+	r = decode(u, im, c, *ret_data);
+	if (r == -LB_E_DIGEST && lb_chunk_prefix_bytes(c)) {
+		r = lb_prefix_prove(u, im, c, ret_data, err);
+		if (r)
+			return r;
+		r = decode(u, im, c, *ret_data);
+	}
 	if (r) {
 		u->src_end = 0;
-		return lb_error_set(err, -r, "image %s: chunk %u (bytes %llu to %llu) is not what was signed",
+		return lb_error_set(err, -r, "image %s: chunk %u (bytes %llu to %llu) %s",
 				    im->image->name, c->number, (unsigned long long)c->offset,
-				    (unsigned long long)(c->offset + c->length));
+				    (unsigned long long)(c->offset + c->length),
+				    r == -LB_E_DIGEST ? "is not what was signed"
+						      : "cannot be decoded: no memory");
 	}
 	return 0;
 }
 
 /* A chunk that the image holds twice is copied on the device; if that fails it is fetched. */
 static int obtain_duplicate(struct lb_update *u, struct lb_update_image *im,
-			    const struct lb_chunk *c, struct lb_error *err)
+			    const struct lb_chunk *c, uint8_t **ret_data, struct lb_error *err)
 {
 	struct lb_chunk original;
+	int r = 0;
 
 	lb_chunk_at(im, c->original, &original);
-	if (lb_chunk_is_right(im, original.number) &&
-	    lb_chunk_matches(u, im, &original, lb_blk_read) == 1)
-		return 0;
-	return fetch_chunk(u, im, &original, err);
+	if (lb_chunk_is_right(im, original.number)) {
+		r = lb_window_open(&u->window, im->blk, c->offset, 0, c->length, ret_data);
+		if (!r)
+			r = lb_chunk_read(im->blk, original.offset, c, *ret_data, lb_blk_read);
+		if (r < 0)
+			return lb_blk_error(im->blk, r, err);
+	}
+	if (!r)
+		return fetch_chunk(u, im, &original, ret_data, err);
+	lb_window_take(&u->window, c->length);
+	return 0;
 }
 
-/* Chunk @c, in u->chunk_buf unless it is of zeros, goes to its place. */
+/* @data, or zeros, go to the place of @c. */
 static int put_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
-		     struct lb_error *err)
+		     const uint8_t *data, struct lb_error *err)
 {
 	int r = lb_update_begin_writing(u, err);
 
 	if (r)
 		return r;
-	r = c->type == LB_CHUNK_ZERO
-		    ? lb_update_write_zeros(u, im, c, err)
-		    : lb_update_write(u, im, c->offset, u->chunk_buf, c->length, err);
+	r = c->type == LB_CHUNK_ZERO ? lb_update_write_zeros(u, im, c, err)
+				     : lb_update_write(u, im, c->offset, data, c->length, err);
 	if (r)
 		return r;
 	lb_chunk_mark(im, c->number, true);
@@ -169,13 +216,14 @@ static int put_chunk(struct lb_update *u, struct lb_update_image *im, const stru
 static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		       struct lb_error *err)
 {
+	uint8_t *data = NULL;
 	int r = 0;
 
 	if (c->type == LB_CHUNK_DATA)
-		r = fetch_chunk(u, im, c, err);
+		r = fetch_chunk(u, im, c, &data, err);
 	else if (c->type == LB_CHUNK_DUPLICATE)
-		r = obtain_duplicate(u, im, c, err);
-	return r ? r : put_chunk(u, im, c, err);
+		r = obtain_duplicate(u, im, c, &data, err);
+	return r ? r : put_chunk(u, im, c, data, err);
 }
 
 static int apply_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
@@ -217,22 +265,40 @@ static int begin(struct lb_update *u, struct lb_error *err)
 {
 	struct lb_chunk first;
 	struct lb_update_image *im = u->writing ? NULL : first_wanted(u, &first);
-	int r = im ? fetch_chunk(u, im, &first, err) : 0;
+	uint8_t *data = NULL;
+	int r = im ? fetch_chunk(u, im, &first, &data, err) : 0;
 
 	if (!r)
 		r = lb_copies_run(u, err);
 	if (!r && im)
-		r = put_chunk(u, im, &first, err);
+		r = put_chunk(u, im, &first, data, err);
 	return r || !im ? r : lb_update_flush(u, im, err);
 }
 
+static int apply_images(struct lb_update *u, struct lb_error *err)
+{
+	int r = begin(u, err);
+
+	for (uint32_t i = 0; !r && i < u->image_count; i++)
+		r = apply_image(u, &u->images[i], err);
+	return r;
+}
+
+/*
+ * What was found spoilt on the way is fetched, from the left again; but not for ever. Before
+ * the first write nothing that was found spoilt becomes right again: that ends by itself.
+ */
 int lb_update_apply(struct lb_update *u, struct lb_error *err)
 {
 	int r;
 
 	u->src_end = 0; /* the source may be another one than before */
-	r = begin(u, err);
-	for (uint32_t i = 0; !r && i < u->image_count; i++)
-		r = apply_image(u, &u->images[i], err);
-	return r;
+	for (int round = 0; round < SPOILT_ROUNDS; round += u->writing) {
+		r = apply_images(u, err);
+		if (r != LB_WANTED_FIRST)
+			return r;
+	}
+	return lb_error_set(err, LB_E_IO,
+			    "chunks that were right before were spoilt when they were read again, %d times",
+			    SPOILT_ROUNDS);
 }

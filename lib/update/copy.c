@@ -6,7 +6,6 @@
  * sources overwritten without being durable at their new places.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes.h"
 #include "update/internal.h"
@@ -38,7 +37,7 @@ void lb_copies_ready(struct lb_update *u)
 		needed += c.length;
 	}
 	if (needed > limit)
-		needed = u->chunk_buf_len > limit ? u->chunk_buf_len : limit;
+		needed = u->window.chunk > limit ? u->window.chunk : limit;
 	u->batch_buf_len = (size_t)needed;
 	u->batch_buf = needed ? malloc((size_t)needed) : NULL;
 	if (!u->batch_buf) {
@@ -64,19 +63,6 @@ static struct lb_update_image *copy_at(struct lb_update *u, uint32_t n, const st
 	return im;
 }
 
-/* 1: @buf holds chunk @c; 0: that is not there any more. */
-static int read_source(struct lb_update *u, const struct lb_copy *copy, const struct lb_chunk *c,
-		       uint8_t *buf)
-{
-	uint8_t digest[LB_SHA256_BYTES];
-	int r = lb_blk_read(lb_copy_blk(u, copy->slot), copy->from, buf, c->length);
-
-	if (r)
-		return r == -LB_E_IO ? 0 : r;
-	lb_sha256(buf, c->length, digest);
-	return !memcmp(digest, c->sha256, sizeof(digest));
-}
-
 /* Reads as many copies as there is room for; those that are spoilt are wanted from the source. */
 static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *err)
 {
@@ -89,9 +75,12 @@ static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *e
 		struct lb_update_image *im = copy_at(u, n, &copy, &c);
 		int r;
 
+		if (!lb_bit(im->copied, c.number))
+			continue; /* it was found spoilt before */
 		if (c.length > u->batch_buf_len - used)
 			break;
-		r = read_source(u, copy, &c, u->batch_buf + used);
+		r = lb_chunk_read(lb_copy_blk(u, copy->slot), copy->from, &c, u->batch_buf + used,
+				  lb_blk_read);
 		if (r < 0)
 			return lb_blk_error(lb_copy_blk(u, copy->slot), r, err);
 		lb_bit_set(im->copied, c.number, r);

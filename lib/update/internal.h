@@ -38,10 +38,14 @@ static inline bool lb_chunk_is_wanted(const struct lb_update_image *im, const st
 
 /*
  * 1 when the slot holds @c at its place; 0 when not, or when it cannot be read; a
- * failure of another kind (a simulated power cut). Uses u->chunk_buf.
+ * failure of another kind (a simulated power cut). The window is used for it, and forgotten.
  */
 int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		     lb_blk_reader *reader);
+
+/* The same for a data or duplicate chunk that may be at @at, into @buf. */
+int lb_chunk_read(struct lb_blk *blk, uint64_t at, const struct lb_chunk *c, uint8_t *buf,
+		  lb_blk_reader *reader);
 
 /* Chunk @number with its running sums, at most LB_INDEX_MARK steps away. */
 void lb_chunk_at(const struct lb_update_image *im, uint32_t number, struct lb_chunk *ret);
@@ -78,6 +82,23 @@ static inline bool lb_copies_left(const struct lb_update *u)
 int lb_copies_run(struct lb_update *u, struct lb_error *err);
 void lb_copies_free(struct lb_update *u);
 
+/* ---- prefixes: prefix.c ---- */
+
+/* Not an error: chunks in front of this one were marked as not right; they have to be fetched before. */
+#define LB_WANTED_FIRST 1
+
+/*
+ * Room in the window for @c, right behind its prefix. What is in front of @c has to be
+ * there: in the slot, or, before the first write, where the plan has found it.
+ * 0, LB_WANTED_FIRST, or a failure that is not the medium's.
+ */
+int lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		  uint8_t **ret_out, struct lb_error *err);
+
+/* The same; nothing but the digests of the chunks in front of @c is believed. */
+int lb_prefix_prove(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		    uint8_t **ret_out, struct lb_error *err);
+
 /* ---- writing: apply.c ---- */
 
 /* Calls before_first_write() once. */
@@ -85,7 +106,7 @@ int lb_update_begin_writing(struct lb_update *u, struct lb_error *err);
 /* Flushes first if @length more bytes would be too many. */
 int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t offset,
 		    const uint8_t *data, uint32_t length, struct lb_error *err);
-/* zero.c: as lb_update_write(), for a chunk of zeros; uses u->chunk_buf. */
+/* zero.c: as lb_update_write(), for a chunk of zeros. */
 int lb_update_write_zeros(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 			  struct lb_error *err);
 int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err);

@@ -23,9 +23,10 @@ static int load_image(struct lb_update *u, const struct lb_manifest *m,
 	im->image = &m->images[n];
 	im->blk = slot;
 	r = lb_bundle_read_index(u->src, m, layout, n, &im->index, err);
-	if (!r && im->index.longest_prefix)
-		r = lb_error_set(err, LB_E_UNSUPPORTED, "image %s: its chunks need the bytes in front of them",
-				 im->image->name);
+	if (!r && im->index.longest_prefix > LB_WINDOW_BYTES)
+		r = lb_error_set(err, LB_E_UNSUPPORTED,
+				 "image %s: its chunks refer to %u bytes in front of them, this build keeps at most %u",
+				 im->image->name, im->index.longest_prefix, LB_WINDOW_BYTES);
 	if (r)
 		return r;
 	count = im->index.chunk_count;
@@ -45,7 +46,8 @@ static int load_image(struct lb_update *u, const struct lb_manifest *m,
 
 static int alloc_buffers(struct lb_update *u, struct lb_error *err)
 {
-	uint32_t chunk = CHUNK_BUF_MIN, stored = 1;
+	uint32_t chunk = CHUNK_BUF_MIN, stored = 1, prefix = 0;
+	int r;
 
 	for (uint32_t i = 0; i < u->image_count; i++) {
 		const struct lb_index *idx = &u->images[i].index;
@@ -54,13 +56,16 @@ static int alloc_buffers(struct lb_update *u, struct lb_error *err)
 			chunk = idx->longest_chunk;
 		if (idx->longest_stored > stored)
 			stored = idx->longest_stored;
+		if (idx->longest_prefix > prefix)
+			prefix = idx->longest_prefix;
 	}
-	u->chunk_buf_len = chunk;
-	u->chunk_buf = malloc(chunk);
+	r = lb_window_init(&u->window, prefix, chunk);
 	u->stored_buf = malloc(stored);
 	u->dctx = ZSTD_createDCtx();
-	if (!u->chunk_buf || !u->stored_buf || !u->dctx)
-		return lb_error_set(err, LB_E_NOMEM, "no memory for chunks of %u bytes", chunk);
+	if (r || !u->stored_buf || !u->dctx)
+		return lb_error_set(err, LB_E_NOMEM,
+				    "no memory for chunks of %u bytes with %u in front of them", chunk,
+				    prefix);
 	return 0;
 }
 
@@ -92,7 +97,7 @@ void lb_update_free(struct lb_update *u)
 	}
 	lb_copies_free(u);
 	ZSTD_freeDCtx(u->dctx);
-	free(u->chunk_buf);
+	lb_window_free(&u->window);
 	free(u->stored_buf);
 	memset(u, 0, sizeof(*u));
 }
@@ -120,41 +125,40 @@ void lb_update_tell(struct lb_update *u, const char *step, const struct lb_updat
 static int zeros_match(struct lb_update *u, struct lb_blk *blk, const struct lb_chunk *c,
 		       lb_blk_reader *reader)
 {
+	uint8_t *buf = lb_window_scratch(&u->window);
 	uint32_t at = 0;
 
 	while (at < c->length) {
-		size_t n = c->length - at < u->chunk_buf_len ? c->length - at : u->chunk_buf_len;
-		int r = reader(blk, c->offset + at, u->chunk_buf, n);
+		size_t n = c->length - at < u->window.chunk ? c->length - at : u->window.chunk;
+		int r = reader(blk, c->offset + at, buf, n);
 
-		if (r)
-			return r;
-		if (!lb_bytes_all_zero(u->chunk_buf, n))
+		if (r) /* a worn sector is no dead end: writing it may bring it back */
+			return r == -LB_E_IO ? 0 : r;
+		if (!lb_bytes_all_zero(buf, n))
 			return 0;
 		at += (uint32_t)n;
 	}
 	return 1;
 }
 
-static int data_matches(struct lb_update *u, struct lb_blk *blk, const struct lb_chunk *c,
-			lb_blk_reader *reader)
+int lb_chunk_read(struct lb_blk *blk, uint64_t at, const struct lb_chunk *c, uint8_t *buf,
+		  lb_blk_reader *reader)
 {
 	uint8_t digest[LB_SHA256_BYTES];
-	int r = reader(blk, c->offset, u->chunk_buf, c->length);
+	int r = reader(blk, at, buf, c->length);
 
 	if (r)
-		return r;
-	lb_sha256(u->chunk_buf, c->length, digest);
+		return r == -LB_E_IO ? 0 : r;
+	lb_sha256(buf, c->length, digest);
 	return !memcmp(digest, c->sha256, sizeof(digest));
 }
 
 int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		     lb_blk_reader *reader)
 {
-	int r = c->type == LB_CHUNK_ZERO ? zeros_match(u, im->blk, c, reader)
-					 : data_matches(u, im->blk, c, reader);
-
-	/* a worn sector is no dead end: writing it may bring it back */
-	return r == -LB_E_IO ? 0 : r;
+	if (c->type == LB_CHUNK_ZERO)
+		return zeros_match(u, im->blk, c, reader);
+	return lb_chunk_read(im->blk, c->offset, c, lb_window_scratch(&u->window), reader);
 }
 
 static void count_right(struct lb_update_counters *t, const struct lb_chunk *c)

@@ -25,10 +25,13 @@
 #include "port/blk.h"
 #include "port/clock.h"
 #include "port/source.h"
+#include "update/window.h"
 
 /* Unflushed payload never exceeds this: with the buffers of a connection it is what a cut may cost. */
 #define LB_FLUSH_BYTES ((uint64_t)CONFIG_FLUSH_BYTES)
 #define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
+/* A chunk may refer to so many bytes in front of it. */
+#define LB_WINDOW_BYTES (CONFIG_WINDOW_KIB * 1024u)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
 #define LB_UPDATE_SOURCES_MAX 8u
 
@@ -100,9 +103,8 @@ struct lb_update {
 	uint32_t source_count;
 	struct lb_update_counters counters;
 	void *dctx;	    /* owned: ZSTD_DCtx */
-	uint8_t *chunk_buf; /* owned: one decoded chunk */
+	struct lb_window window; /* decoded chunks; in between also scratch memory */
 	uint8_t *stored_buf;/* owned: one stored chunk */
-	size_t chunk_buf_len;
 	struct lb_copy *copies;	 /* owned: by slot and from */
 	uint32_t *order;	 /* owned: their numbers, as they have to be done */
 	uint8_t *batch_buf;	 /* owned; NULL: there is nothing to copy */
@@ -120,8 +122,9 @@ struct lb_update {
  * @slots: one open slot per image, in the manifest's order; borrowed; NULL leaves an image out
  *
  * Memory: the indexes, two bits and 1/256 cursor a chunk, one decoded and one stored
- * chunk; nothing grows with the image beyond the index.
- * Return: 0 or what lb_bundle_read_index() returned, -LB_E_NOMEM.
+ * chunk, twice the longest prefix; nothing grows with the image beyond the index.
+ * Return: 0 or what lb_bundle_read_index() returned, -LB_E_UNSUPPORTED (a prefix longer
+ * than LB_WINDOW_BYTES), -LB_E_NOMEM.
  */
 int lb_update_load(struct lb_update *u, const struct lb_manifest *m,
 		   const struct lb_bundle_layout *layout, struct lb_blk *const *slots,
@@ -167,11 +170,13 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
  * The first chunk that has to be fetched is fetched and checked before anything is
  * written, and kept in memory while the copies are made. Every chunk's digest is
  * checked before it is written; a copy whose source is not what it was is fetched.
+ * A chunk that cannot be decoded because those in front of it are not what they were is
+ * fetched once more behind those.
  * Flushes before more than LB_FLUSH_BYTES are unflushed, after LB_FLUSH_MS, before
  * copies overwrite what other copies came from, and at the end: a power cut turns
  * copies of at most 512 KiB, or of one chunk, into fetches.
  * Return: 0, all slots flushed; -LB_E_DIGEST (the source's bytes are not what was
- * signed), -LB_E_IO (a slot), or what the source or the observer returned. After
+ * signed), -LB_E_IO (a slot, also one that gives other bytes again and again), or what the source or the observer returned. After
  * a failure it may be called again, also with another source in u->src.
  */
 int lb_update_apply(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;

@@ -32,13 +32,19 @@ static int clear(struct lb_update *u, struct lb_update_image *im, const struct l
 static int write_piece(struct lb_update *u, struct lb_update_image *im, uint64_t offset, uint32_t n,
 		       struct lb_error *err)
 {
-	if (!u->zeros_spoilt && !lb_blk_read(im->blk, offset, u->chunk_buf, n) &&
-	    lb_bytes_all_zero(u->chunk_buf, n)) {
+	uint8_t *buf;
+	int r = lb_window_open(&u->window, im->blk, offset, 0, n, &buf);
+
+	if (r)
+		return lb_blk_error(im->blk, r, err);
+	r = u->zeros_spoilt ? 1 : lb_blk_read(im->blk, offset, buf, n);
+	if (!r && lb_bytes_all_zero(buf, n))
 		u->counters.zeroed_bytes += n;
-		return 0;
-	}
-	memset(u->chunk_buf, 0, n);
-	return lb_update_write(u, im, offset, u->chunk_buf, n, err);
+	else
+		r = 1;
+	memset(buf, 0, n);
+	lb_window_take(&u->window, n);
+	return r ? lb_update_write(u, im, offset, buf, n, err) : 0;
 }
 
 int lb_update_write_zeros(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
@@ -47,6 +53,8 @@ int lb_update_write_zeros(struct lb_update *u, struct lb_update_image *im, const
 	int r = u->zeros_spoilt ? 0 : clear(u, im, c, err);
 	uint32_t at = 0;
 
+	if (r > 0)
+		lb_window_zeros(&u->window, im->blk, c->offset, c->length);
 	if (r)
 		return r < 0 ? r : 0;
 	while (!r && at < c->length) {

@@ -25,6 +25,8 @@ struct ram_blk {
 	bool fail_reads;
 	bool zero_writes, zero_lies; /* it makes zeros itself; it only says so */
 	int zeros;
+	uint64_t lie_at; /* a bit of this byte is read wrong, always; 0: of none */
+	uint64_t read_bytes;
 };
 
 static inline struct ram_blk *ram_of(struct lb_blk *b)
@@ -44,6 +46,9 @@ static inline int ram_read(struct lb_blk *b, uint64_t offset, void *buf, size_t 
 	if (r->fail_reads || ram_meets(r->bad_at, r->bad_len, offset, len))
 		return -LB_E_IO;
 	memcpy(buf, r->bytes + offset, len);
+	if (r->lie_at && ram_meets(r->lie_at, 1, offset, len))
+		((uint8_t *)buf)[r->lie_at - offset] ^= 1;
+	r->read_bytes += len;
 	return 0;
 }
 

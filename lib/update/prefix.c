@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The bytes in front of a chunk that its frame refers to. Once what is in front was
+ * written they are in the window or in the slot. Before the first write, and when a slot is
+ * under suspicion, they are put together from where the plan says they are, and
+ * every chunk's digest is checked: what is not there any more is wanted from the source.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "update/internal.h"
+
+/* Where a chunk's bytes are until the copies are made, and whose word that is. */
+struct place {
+	struct lb_blk *blk;
+	uint64_t at;
+	uint32_t number; /* of the chunk that is right there, or is going to be copied */
+};
+
+static void find_copy(const struct lb_update *u, const struct lb_update_image *im, uint32_t number,
+		      struct place *ret)
+{
+	for (uint32_t n = u->copies_done; n < u->order_count; n++) {
+		const struct lb_copy *copy = &u->copies[u->order[n]];
+
+		if (copy->number != number || &u->images[copy->image] != im)
+			continue;
+		ret->blk = lb_copy_blk(u, copy->slot);
+		ret->at = copy->from;
+	}
+}
+
+/* False: nowhere on the device. */
+static bool locate(const struct lb_update *u, const struct lb_update_image *im,
+		   const struct lb_chunk *c, struct place *ret)
+{
+	struct lb_chunk original = *c;
+
+	if (c->type == LB_CHUNK_DUPLICATE && !lb_chunk_is_right(im, c->number))
+		lb_chunk_at(im, c->original, &original);
+	*ret = (struct place){ .at = original.offset, .number = original.number };
+	if (lb_chunk_is_right(im, original.number))
+		ret->blk = im->blk;
+	else if (lb_bit(im->copied, original.number))
+		find_copy(u, im, original.number, ret);
+	return ret->blk;
+}
+
+/* It is neither in place nor where the copy was to come from. */
+static void distrust(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		     const struct place *p)
+{
+	if (lb_chunk_is_right(im, p->number))
+		u->counters.done_bytes -= c->length;
+	lb_chunk_mark(im, p->number, false);
+	lb_bit_set(im->copied, p->number, false);
+}
+
+/* Into the window; it begins there, or goes on. 1; 0: the chunk is not there. */
+static int add_data(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c)
+{
+	struct place p;
+	uint8_t *out;
+	int r = lb_window_open(&u->window, im->blk, c->offset, 0, c->length, &out);
+
+	if (r)
+		return r;
+	if (locate(u, im, c, &p))
+		r = lb_chunk_read(p.blk, p.at, c, out, lb_blk_read);
+	if (r > 0)
+		lb_window_take(&u->window, c->length);
+	else if (!r)
+		distrust(u, im, c, &p);
+	return r;
+}
+
+/*
+ * Makes the window end with the prefix of @c, proven. 0; LB_WANTED_FIRST; a failure that
+ * is not the medium's.
+ */
+static int prove(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c)
+{
+	uint64_t from = c->offset - lb_chunk_prefix_bytes(c);
+	uint32_t mark = c->number / LB_INDEX_MARK;
+	struct lb_chunk_cursor at;
+	struct lb_chunk k;
+	bool whole = true;
+
+	while (im->marks[mark].offset > from)
+		mark--;
+	at = im->marks[mark];
+	lb_window_scratch(&u->window);
+	while (lb_index_next(&im->index, &at, &k) && k.number < c->number) {
+		int r = 1;
+
+		if (k.offset + k.length <= from)
+			continue;
+		if (k.type == LB_CHUNK_ZERO)
+			lb_window_zeros(&u->window, im->blk, k.offset, k.length);
+		else
+			r = add_data(u, im, &k);
+		if (r < 0)
+			return r;
+		whole = whole && r;
+	}
+	return whole ? 0 : LB_WANTED_FIRST;
+}
+
+int lb_prefix_prove(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		    uint8_t **ret_out, struct lb_error *err)
+{
+	int r = prove(u, im, c);
+
+	if (!r) /* all of it is in the window */
+		r = lb_window_open(&u->window, im->blk, c->offset, lb_chunk_prefix_bytes(c),
+				   c->length, ret_out);
+	return r < 0 ? lb_blk_error(im->blk, r, err) : r;
+}
+
+int lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		  uint8_t **ret_out, struct lb_error *err)
+{
+	uint32_t len = lb_chunk_prefix_bytes(c);
+	int r;
+
+	if (len && !u->writing) /* it may be anywhere yet */
+		return lb_prefix_prove(u, im, c, ret_out, err);
+	r = lb_window_open(&u->window, im->blk, c->offset, len, c->length, ret_out);
+	if (r == -LB_E_IO)
+		return lb_prefix_prove(u, im, c, ret_out, err);
+	return r ? lb_blk_error(im->blk, r, err) : 0;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "update/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int lb_window_init(struct lb_window *w, size_t keep, size_t chunk)
+{
+	/* behind a prefix as much again: a byte is moved about once */
+	size_t slack = keep > chunk || !keep ? keep : chunk;
+
+	*w = (struct lb_window){ .room = keep + slack + chunk, .keep = keep, .chunk = chunk };
+	w->buf = malloc(w->room);
+	return w->buf ? 0 : -LB_E_NOMEM;
+}
+
+void lb_window_free(struct lb_window *w)
+{
+	free(w->buf);
+	memset(w, 0, sizeof(*w));
+}
+
+uint8_t *lb_window_scratch(struct lb_window *w)
+{
+	w->len = 0;
+	w->blk = NULL;
+	return w->buf;
+}
+
+/* The window begins and ends at @at. */
+static void restart(struct lb_window *w, struct lb_blk *blk, uint64_t at)
+{
+	w->blk = blk;
+	w->at = at;
+	w->len = 0;
+}
+
+/* Only the bytes from @at on stay. */
+static void drop_front(struct lb_window *w, uint64_t at)
+{
+	size_t n = (size_t)(at - w->at);
+
+	memmove(w->buf, w->buf + n, w->len - n);
+	w->len -= n;
+	w->at = at;
+}
+
+/* Bytes from @from on come in front. */
+static int add_front(struct lb_window *w, uint64_t from)
+{
+	size_t n = (size_t)(w->at - from);
+
+	memmove(w->buf + n, w->buf, w->len);
+	w->len += n;
+	w->at = from;
+	return lb_blk_read(w->blk, from, w->buf, n);
+}
+
+/* Bytes up to @end come behind. */
+static int add_back(struct lb_window *w, uint64_t end)
+{
+	uint64_t at = w->at + w->len;
+	uint8_t *buf = w->buf + w->len;
+
+	w->len += (size_t)(end - at);
+	return at < end ? lb_blk_read(w->blk, at, buf, (size_t)(end - at)) : 0;
+}
+
+/* For @len bytes at @offset; what is known stays if it reaches from @from or before to there. */
+static void make_room(struct lb_window *w, struct lb_blk *blk, uint64_t from, uint64_t offset,
+		      size_t len)
+{
+	if (w->blk != blk || w->at > offset || w->at + w->len < from)
+		restart(w, blk, from);
+	if (w->at + w->len > offset)
+		w->len = (size_t)(offset - w->at);
+	if (offset - w->at > w->room - len)
+		drop_front(w, offset - w->keep);
+}
+
+int lb_window_open(struct lb_window *w, struct lb_blk *blk, uint64_t offset, size_t prefix_len,
+		   size_t len, uint8_t **ret_out)
+{
+	uint64_t from = offset - prefix_len;
+	int r = 0;
+
+	make_room(w, blk, from, offset, len);
+	if (w->at > from)
+		r = add_front(w, from);
+	if (!r)
+		r = add_back(w, offset);
+	if (r) {
+		lb_window_scratch(w);
+		return r;
+	}
+	*ret_out = w->buf + w->len;
+	return 0;
+}
+
+void lb_window_zeros(struct lb_window *w, struct lb_blk *blk, uint64_t offset, uint64_t len)
+{
+	uint64_t end = offset + len;
+
+	if (len > w->keep)
+		offset = end - w->keep;
+	while (offset < end) {
+		size_t n = end - offset < w->chunk ? (size_t)(end - offset) : w->chunk;
+
+		make_room(w, blk, offset, offset, n);
+		memset(w->buf + w->len, 0, n);
+		w->len += n;
+		offset += n;
+	}
+}

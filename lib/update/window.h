@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes of an image, one behind the other, that are known to be right: chunks are
+ * decoded at their end, so that those in front serve as prefix and no slot has to be
+ * read for it. What is not there is read from the slot.
+ */
+#ifndef LB_UPDATE_WINDOW_H
+#define LB_UPDATE_WINDOW_H
+
+#include "base/error.h"
+#include "port/blk.h"
+
+struct lb_window {
+	uint8_t *buf;	   /* owned */
+	size_t room;	   /* of it */
+	size_t keep;	   /* longest prefix: what is in front of a chunk stays that far */
+	size_t chunk;	   /* longest chunk */
+	struct lb_blk *blk;/* borrowed: the slot that these bytes belong to */
+	uint64_t at;	   /* where in it they begin */
+	size_t len;	   /* so many are right */
+};
+
+/* @chunk > 0. 0 or -LB_E_NOMEM; to be freed with lb_window_free() in any case. */
+int lb_window_init(struct lb_window *w, size_t keep, size_t chunk) LB_MUST_CHECK;
+void lb_window_free(struct lb_window *w);
+
+/* Forgets everything; the memory, w->chunk bytes, is the caller's until the next call. */
+uint8_t *lb_window_scratch(struct lb_window *w);
+
+/**
+ * lb_window_open() - room for bytes right behind those in front of them
+ * @offset: where they belong
+ * @prefix_len: at most w->keep, and @offset
+ * @len: at most w->chunk
+ * @ret_out: @len bytes; the @prefix_len in front of it are what @blk has there. Valid
+ *	     until the next call.
+ *
+ * Of the prefix, what is not in the window is read from @blk; with @prefix_len 0 nothing
+ * is. What the window knows from @offset on is forgotten.
+ * Return: 0, or what lb_blk_read() returned: then it has forgotten everything.
+ */
+int lb_window_open(struct lb_window *w, struct lb_blk *blk, uint64_t offset, size_t prefix_len,
+		   size_t len, uint8_t **ret_out) LB_MUST_CHECK;
+
+/* The first @len bytes at the *@ret_out of the last lb_window_open() are right. */
+static inline void lb_window_take(struct lb_window *w, size_t len)
+{
+	w->len += len;
+}
+
+/* @len bytes of zeros are right at @offset. */
+void lb_window_zeros(struct lb_window *w, struct lb_blk *blk, uint64_t offset, uint64_t len);
+
+#endif
