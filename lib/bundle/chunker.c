@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "bundle/chunker.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "bundle/index.h"
 
@@ -74,26 +76,36 @@ static size_t cut(const struct lb_chunker *c, const uint8_t *data, size_t limit)
 	return limit;
 }
 
-size_t lb_chunker_next(const struct lb_chunker *c, uint64_t offset, const uint8_t *data,
-		       size_t len, bool *ret_zero)
+/*
+ * Where the chunk of data at the beginning of @data ends at the latest; 0: it is of zeros,
+ * and *@ret_zeros long.
+ */
+static size_t find_limit(const struct lb_chunker *c, uint64_t offset, const uint8_t *data,
+			 size_t len, size_t *ret_zeros)
 {
 	size_t past = (size_t)(offset & (c->zero_bytes - 1)); /* the last block's edge */
 	size_t pos = past ? c->zero_bytes - past : 0;
 	size_t limit = len < c->max_bytes ? len : c->max_bytes;
 
-	*ret_zero = pos == 0 && zero_block(c, data, len, 0);
-	if (*ret_zero) {
+	if (pos == 0 && zero_block(c, data, len, 0)) {
 		while (pos < limit && zero_block(c, data, len, pos))
 			pos += c->zero_bytes;
-		return pos < len ? pos : len;
+		*ret_zeros = pos < len ? pos : len;
+		return 0;
 	}
-	for (; pos < limit; pos += c->zero_bytes) {
-		if (zero_block(c, data, len, pos)) {
-			limit = pos;
-			break;
-		}
-	}
-	return cut(c, data, limit);
+	for (; pos < limit; pos += c->zero_bytes)
+		if (zero_block(c, data, len, pos))
+			return pos;
+	return limit;
+}
+
+size_t lb_chunker_next(const struct lb_chunker *c, uint64_t offset, const uint8_t *data,
+		       size_t len, bool *ret_zero)
+{
+	size_t zeros = 0, limit = find_limit(c, offset, data, len, &zeros);
+
+	*ret_zero = !limit;
+	return limit ? cut(c, data, limit) : zeros;
 }
 
 size_t lb_chunker_resync(const struct lb_chunker *c, const uint8_t *data, size_t len)
@@ -107,4 +119,110 @@ size_t lb_chunker_resync(const struct lb_chunker *c, const uint8_t *data, size_t
 		hash = (hash << 1) + c->gear[data[i]];
 	}
 	return len;
+}
+
+/* ---- the same, remembering what was seen ---- */
+
+static bool is_early(const struct lb_chunker_ends *ends, uint32_t i)
+{
+	return ends->at[i] & 1;
+}
+
+static uint64_t end_at(const struct lb_chunker_ends *ends, uint32_t i)
+{
+	return ends->at[i] >> 1;
+}
+
+/* What lies 64 bytes behind @offset or earlier is asked for no more. */
+static void forget(struct lb_chunker_ends *ends, uint64_t offset)
+{
+	uint32_t n = 0;
+
+	while (n < ends->count && end_at(ends, n) < offset)
+		n++;
+	ends->count -= n;
+	memmove(ends->at, ends->at + n, ends->count * sizeof(ends->at[0]));
+}
+
+/* Hashes on from byte @i to the next place where a chunk can end, or to @len. */
+static size_t hash_on(const struct lb_chunker *c, const uint8_t *data, size_t i, size_t len,
+		      uint64_t *hash)
+{
+	uint64_t h = *hash, above = UINT64_C(1) << (64 - (c->average_bits - 2));
+
+#pragma GCC unroll 8
+	while (i < len && h >= above)
+		h = (h << 1) + c->gear[data[i++]];
+	*hash = h;
+	return i;
+}
+
+/* Knows the ends up to @offset + @len, or has no room for more: see ends->to. */
+static void scan(const struct lb_chunker *c, struct lb_chunker_ends *ends, uint64_t offset,
+		 const uint8_t *data, size_t len)
+{
+	unsigned int early = 64 - (c->average_bits + 2);
+	uint64_t hash, to = offset + len;
+	size_t i;
+
+	if (offset < ends->from || offset > ends->to)
+		*ends = (struct lb_chunker_ends){ .from = offset, .to = offset };
+	forget(ends, offset);
+	if (ends->to >= to)
+		return;
+	hash = ends->hash;
+	i = (size_t)(ends->to - offset);
+	while ((i = hash_on(c, data, i, len, &hash)) < len) {
+		if (offset + i >= ends->from + HISTORY) {
+			if (ends->count == LB_ARRAY_LEN(ends->at))
+				break;
+			ends->at[ends->count++] = (offset + i) * 2 + (hash >> early == 0);
+		}
+		hash = (hash << 1) + c->gear[data[i++]];
+	}
+	ends->hash = hash;
+	ends->to = offset + i;
+}
+
+/* cut(), of what is known; 0: not enough is. */
+static size_t known_cut(const struct lb_chunker *c, const struct lb_chunker_ends *ends,
+			uint64_t offset, size_t limit)
+{
+	if (limit <= c->min_bytes)
+		return limit;
+	for (uint32_t i = 0; i < ends->count; i++) {
+		uint64_t length = end_at(ends, i) - offset;
+
+		if (length >= limit)
+			return limit;
+		if (length >= c->average_bytes || (length >= c->min_bytes && is_early(ends, i)))
+			return (size_t)length;
+	}
+	return ends->to >= offset + limit ? limit : 0;
+}
+
+size_t lb_chunker_next_again(const struct lb_chunker *c, struct lb_chunker_ends *ends,
+			     uint64_t offset, const uint8_t *data, size_t len, bool *ret_zero)
+{
+	size_t zeros = 0, n, limit = find_limit(c, offset, data, len, &zeros);
+
+	*ret_zero = !limit;
+	if (!limit)
+		return zeros;
+	scan(c, ends, offset, data, limit);
+	n = known_cut(c, ends, offset, limit);
+	return n ? n : cut(c, data, limit);
+}
+
+size_t lb_chunker_resync_again(const struct lb_chunker *c, struct lb_chunker_ends *ends,
+			       uint64_t offset, const uint8_t *data, size_t len)
+{
+	scan(c, ends, offset, data, len);
+	for (uint32_t i = 0; i < ends->count; i++) {
+		uint64_t length = end_at(ends, i) - offset;
+
+		if (length >= HISTORY)
+			return length < len ? (size_t)length : len;
+	}
+	return ends->to >= offset + len ? len : lb_chunker_resync(c, data, len);
 }

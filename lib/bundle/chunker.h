@@ -49,4 +49,24 @@ size_t lb_chunker_next(const struct lb_chunker *c, uint64_t offset, const uint8_
  */
 size_t lb_chunker_resync(const struct lb_chunker *c, const uint8_t *data, size_t len);
 
+/*
+ * Whether a chunk can end at a place follows from the 64 bytes before it, wherever the chunk
+ * begins. A reader that tries many beginnings, each a little further on, hashes every byte
+ * once if it keeps the places that were seen. All zeros to begin with, and for other bytes.
+ */
+struct lb_chunker_ends {
+	uint64_t from, to; /* offsets: of the places in [from + 64, to) those below are the ends */
+	uint64_t hash;	   /* of the bytes before @to */
+	uint32_t count;
+	uint64_t at[256];  /* ascending: offset << 1, and 1 if it ends short chunks, too */
+};
+
+/* lb_chunker_next(), to the byte; @ends keeps what was seen of the same bytes before. */
+size_t lb_chunker_next_again(const struct lb_chunker *c, struct lb_chunker_ends *ends,
+			     uint64_t offset, const uint8_t *data, size_t len, bool *ret_zero);
+
+/* lb_chunker_resync(), to the byte. */
+size_t lb_chunker_resync_again(const struct lb_chunker *c, struct lb_chunker_ends *ends,
+			       uint64_t offset, const uint8_t *data, size_t len);
+
 #endif

@@ -24,6 +24,7 @@
 struct finder {
 	struct lb_update *u;
 	struct lb_chunker chunker;
+	struct lb_chunker_ends ends; /* of the window */
 	uint32_t *table; /* owned: 1 + image << 16 + number, by the digest's first bytes */
 	uint32_t table_mask, missing;
 	uint8_t *lengths; /* owned: a bit for the lengths of missing chunks, modulo LENGTH_BITS */
@@ -184,6 +185,7 @@ static int search(struct finder *f, uint32_t slot, uint64_t at, uint64_t end)
 	f->buf_len = 0;
 	f->buf_at = at;
 	f->bad_at = UINT64_MAX;
+	f->ends = (struct lb_chunker_ends){ 0 };
 	while (at < end && f->missing) {
 		const uint8_t *data;
 		size_t len, step;
@@ -197,11 +199,12 @@ static int search(struct finder *f, uint32_t slot, uint64_t at, uint64_t end)
 			f->bad_at = UINT64_MAX;
 			f->buf_len = 0;
 		} else {
-			step = lb_chunker_next(&f->chunker, at, data, len, &zero);
+			step = lb_chunker_next_again(&f->chunker, &f->ends, at, data, len, &zero);
 			effort += step;
 			if (!zero && !is_missing(f, data, step, slot, at) &&
 			    effort < EFFORT * (at - from) + EFFORT_FREE)
-				step = lb_chunker_resync(&f->chunker, data, step);
+				step = lb_chunker_resync_again(&f->chunker, &f->ends, at, data,
+							       step);
 		}
 		at += step;
 		still_here(f, slot, step);

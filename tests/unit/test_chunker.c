@@ -155,6 +155,77 @@ static void the_gear_table_is_the_documented_one(void **state)
 	assert_true(c.gear[255] == 0xff4bc5876b958206ull);
 }
 
+/* Every beginning of which both ways have to say the same; a step is odd, or what was cut. */
+static void compare(const struct lb_chunker *c, const uint8_t *data, size_t len)
+{
+	struct lb_chunker_ends ends = { 0 };
+	size_t at = 0, turn = 0;
+
+	while (at < len) {
+		size_t ahead = len - at < c->window_bytes ? len - at : c->window_bytes;
+		bool zero, zero_again;
+		size_t n = lb_chunker_next(c, at, data + at, ahead, &zero), step;
+
+		assert_int_equal(lb_chunker_next_again(c, &ends, at, data + at, ahead, &zero_again), n);
+		assert_int_equal(zero_again, zero);
+		step = lb_chunker_resync(c, data + at, n);
+		assert_int_equal(lb_chunker_resync_again(c, &ends, at, data + at, n), step);
+		switch (turn++ % 4) {
+		case 0: at += n; break;
+		case 1: at += 1 + n / 3; break; /* where no chunk begins */
+		default: at += zero || !step ? n : step; break;
+		}
+	}
+}
+
+/* Bytes that end a chunk every few bytes: more ends than are kept. */
+static void fill_with_ends(const struct lb_chunker *c, uint8_t *data, size_t len)
+{
+	unsigned int late = 64 - (c->average_bits - 2);
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		uint32_t pair = 0;
+		uint64_t next;
+
+		do {
+			next = (hash << 1) + c->gear[pair & 0xff];
+			next = (next << 1) + c->gear[pair >> 8];
+		} while (next >> late && ++pair < 65536);
+		pair &= 65535;
+		data[i] = (uint8_t)pair;
+		data[i + 1] = (uint8_t)(pair >> 8);
+		hash = next;
+	}
+}
+
+static void remembered_ends_change_no_cut(void **state)
+{
+	uint8_t *data = malloc(SIZE);
+	struct lb_chunker_ends ends = { 0 };
+	struct lb_chunker c;
+	bool zero;
+
+	(void)state;
+	fill_random(data, SIZE, 9);
+	memset(data + LB_MIB, 0, LB_MIB);
+	memset(data + 3 * LB_MIB - 777, 0, 9000);
+	memset(data + 4 * LB_MIB, 'x', LB_MIB);
+	for (unsigned int level = 0; level < 3; level++) {
+		lb_chunker_init(&c, level);
+		compare(&c, data, SIZE);
+		compare(&c, data + 4097, 2 * LB_MIB + 5);
+	}
+	lb_chunker_init(&c, 0);
+	fill_with_ends(&c, data + 100, 3000);
+	fill_with_ends(&c, data + 90000, 3000);
+	lb_chunker_next_again(&c, &ends, 0, data, c.window_bytes, &zero);
+	assert_int_equal(ends.count, LB_ARRAY_LEN(ends.at));
+	assert_true(ends.to < 3100); /* no room for more: the rest is looked at again each time */
+	compare(&c, data, LB_MIB);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_short_tail_of_zeros_counts),
 		cmocka_unit_test(large_images_get_coarser_chunks),
 		cmocka_unit_test(the_gear_table_is_the_documented_one),
+		cmocka_unit_test(remembered_ends_change_no_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
