@@ -54,6 +54,7 @@ static cJSON *result_json(struct agent_device *d)
 	add_number(obj, "fetched_bytes", r.fetched_bytes);
 	add_number(obj, "written_bytes", r.written_bytes);
 	add_number(obj, "skipped_bytes", r.skipped_bytes);
+	add_number(obj, "copied_bytes", r.copied_bytes);
 	add_number(obj, "seconds", r.seconds);
 	add_number(obj, "power_cycles", r.power_cycles);
 	add_number(obj, "plan_ms", r.plan_ms);
@@ -235,9 +236,10 @@ static void print_result(const cJSON *r)
 		return;
 	printf("%-14s%s: %s (%s)\n", "last result", when(r, "time", buf), str(r, "text"),
 	       str(r, "code"));
-	printf("%-14sfetched %.0f bytes, wrote %.0f, skipped %.0f, %.0f s, %.0f power cycles\n", "",
-	       num(r, "fetched_bytes"), num(r, "written_bytes"), num(r, "skipped_bytes"),
-	       num(r, "seconds"), num(r, "power_cycles"));
+	printf("%-14sfetched %.0f bytes, wrote %.0f (copied %.0f of it), skipped %.0f, %.0f s, "
+	       "%.0f power cycles\n", "",
+	       num(r, "fetched_bytes"), num(r, "written_bytes"), num(r, "copied_bytes"),
+	       num(r, "skipped_bytes"), num(r, "seconds"), num(r, "power_cycles"));
 }
 
 static void print_status(const cJSON *s)

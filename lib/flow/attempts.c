@@ -51,6 +51,7 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
 	ret->main_changed = in->writing;
 	ret->fetched_bytes = in->counters.fetched_bytes + in->progress.fetched_bytes;
 	ret->written_bytes = in->counters.written_bytes + in->progress.written_bytes;
+	ret->copied_bytes = in->counters.copied_bytes + in->progress.copied_bytes;
 	ret->skipped_bytes = in->counters.skip_bytes;
 	ret->power_cycles = in->progress.power_cycles;
 	ret->plan_ms = in->counters.plan.ms;

@@ -119,6 +119,7 @@ static void save_progress(struct lb_install *in, const struct lb_update_counters
 	p.done_bytes = c->durable_bytes;
 	p.fetched_bytes += c->fetched_bytes;
 	p.written_bytes += c->written_bytes;
+	p.copied_bytes += c->copied_bytes;
 	if (!lb_progress_save(in->dev->log, &p, NULL))
 		in->saved_durable = c->durable_bytes;
 }

@@ -216,6 +216,7 @@ static int put_chunk(struct lb_update *u, struct lb_update_image *im, const stru
 static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		       struct lb_error *err)
 {
+	uint64_t fetched_bytes = u->counters.fetched_bytes;
 	uint8_t *data = NULL;
 	int r = 0;
 
@@ -223,7 +224,11 @@ static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const st
 		r = fetch_chunk(u, im, c, &data, err);
 	else if (c->type == LB_CHUNK_DUPLICATE)
 		r = obtain_duplicate(u, im, c, &data, err);
-	return r ? r : put_chunk(u, im, c, data, err);
+	if (!r)
+		r = put_chunk(u, im, c, data, err);
+	if (!r && c->type == LB_CHUNK_DUPLICATE && u->counters.fetched_bytes == fetched_bytes)
+		u->counters.copied_bytes += c->length;
+	return r;
 }
 
 static int apply_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)

@@ -107,6 +107,7 @@ static int write_batch(struct lb_update *u, uint32_t end, struct lb_error *err)
 			r = lb_update_write(u, im, c.offset, data, c.length, err);
 		if (r)
 			return r;
+		u->counters.copied_bytes += c.length;
 		data += c.length;
 	}
 	return 0;

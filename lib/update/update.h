@@ -48,6 +48,7 @@ struct lb_update_counters {
 	uint64_t write_bytes;	/* planned: image bytes to write */
 	uint64_t written_bytes; /* so far, rewrites after a bad read-back included */
 	uint64_t copy_bytes;	/* planned, of write_bytes: are on the device already, at another place */
+	uint64_t copied_bytes;	/* so far, of written_bytes: were read at another place of the device */
 	uint64_t zero_bytes;	/* planned, of write_bytes: zeros */
 	uint64_t zeroed_bytes;	/* of these, so far: made by the device, or there already; not in written_bytes */
 	uint64_t fetch_bytes;	/* planned: payload bytes to fetch */

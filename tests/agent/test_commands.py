@@ -11,7 +11,7 @@ from device import INSTALLED, MIB, RESULT, release_record, env_encode
 
 RESULT_2 = {"code": "ok", "text": "release 2 is installed and verified", "deployment": "d-7",
             "release": 2, "main_changed": True, "fetched_bytes": 1000, "written_bytes": 2000,
-            "skipped_bytes": 3000, "seconds": 42, "power_cycles": 1, "plan_ms": 4, "plan_cpu_ms": 5,
+            "skipped_bytes": 3000, "copied_bytes": 1500, "seconds": 42, "power_cycles": 1, "plan_ms": 4, "plan_cpu_ms": 5,
             "install_ms": 6, "install_cpu_ms": 7, "readback_ms": 8, "readback_cpu_ms": 9, "time": 1700000500}
 
 
@@ -105,7 +105,7 @@ def test_status_shows_the_last_result_and_the_log(main, key):
     code, out = main.text("status", "--log")
     assert code == 0
     for part in ("release       2 (2.0.0)", "trial", "release 2 is installed and verified (ok)",
-                 "fetched 1000 bytes, wrote 2000, skipped 3000, 42 s, 1 power cycles",
+                 "fetched 1000 bytes, wrote 2000 (copied 1500 of it), skipped 3000, 42 s, 1 power cycles",
                  "recovery: done"):
         assert part in out, out
 

@@ -73,6 +73,7 @@ def test_an_insertion_near_the_front_is_all_that_is_fetched(old_device, server, 
     zeroed = run.progress("done")[-1]["zeroed_bytes"]
     assert zeroed <= planned["zero_bytes"] <= planned["write_bytes"] - planned["copy_bytes"]
     assert result["written_bytes"] == planned["write_bytes"] - zeroed
+    assert result["copied_bytes"] == planned["copy_bytes"]
     assert result["skipped_bytes"] == planned["skip_bytes"] > MIB
 
 

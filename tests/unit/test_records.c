@@ -177,10 +177,11 @@ static void dropping_a_request_leaves_nothing_of_its_token(void **state)
 static void progress_and_result_come_back(void **state)
 {
 	struct lb_progress p = { .total_bytes = 10, .done_bytes = 4, .fetched_bytes = 3,
-				 .written_bytes = 2, .power_cycles = 4294967295u }, p2;
+				 .written_bytes = 2, .copied_bytes = 1,
+				 .power_cycles = 4294967295u }, p2;
 	struct lb_result v = { .code = "ok", .deployment = "d", .release = 3,
 			       .main_changed = true, .fetched_bytes = 1, .written_bytes = 2,
-			       .skipped_bytes = 3, .seconds = 4, .power_cycles = 5,
+			       .skipped_bytes = 3, .copied_bytes = 12, .seconds = 4, .power_cycles = 5,
 			       .plan_ms = 6, .plan_cpu_ms = 7, .install_ms = 8,
 			       .install_cpu_ms = 9, .readback_ms = 10, .readback_cpu_ms = 11,
 			       .time_s = 1700000000 }, v2;
@@ -188,7 +189,7 @@ static void progress_and_result_come_back(void **state)
 	(void)state;
 	assert_int_equal(lb_progress_save(&log_, &p, NULL), 0);
 	expect_text(LB_REC_PROGRESS, "{\"total_bytes\":10,\"done_bytes\":4,\"fetched_bytes\":3,"
-				     "\"written_bytes\":2,\"power_cycles\":4294967295}");
+				     "\"written_bytes\":2,\"copied_bytes\":1,\"power_cycles\":4294967295}");
 	assert_int_equal(lb_progress_load(&log_, &p2, NULL), 0);
 	assert_memory_equal(&p, &p2, sizeof(p));
 
@@ -197,13 +198,15 @@ static void progress_and_result_come_back(void **state)
 	expect_text(LB_REC_RESULT,
 		    "{\"code\":\"ok\",\"text\":\"the server said ?[31m\\\"no\\\"??\","
 		    "\"deployment\":\"d\",\"release\":3,\"main_changed\":true,"
-		    "\"fetched_bytes\":1,\"written_bytes\":2,\"skipped_bytes\":3,\"seconds\":4,"
+		    "\"fetched_bytes\":1,\"written_bytes\":2,\"skipped_bytes\":3,"
+		    "\"copied_bytes\":12,\"seconds\":4,"
 		    "\"power_cycles\":5,\"plan_ms\":6,\"plan_cpu_ms\":7,\"install_ms\":8,"
 		    "\"install_cpu_ms\":9,\"readback_ms\":10,\"readback_cpu_ms\":11,\"time\":1700000000}");
 	assert_int_equal(lb_result_load(&log_, &v2, NULL), 0);
 	assert_string_equal(v2.text, "the server said ?[31m\"no\"??");
 	assert_true(v2.main_changed);
 	assert_int_equal(v2.seconds, 4);
+	assert_int_equal(v2.copied_bytes, 12);
 	assert_int_equal(v2.plan_ms, 6);
 	assert_int_equal(v2.plan_cpu_ms, 7);
 	assert_int_equal(v2.install_ms, 8);

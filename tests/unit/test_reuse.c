@@ -270,6 +270,7 @@ static uint64_t update(struct scene *s)
 	assert_int_equal(s->mem.src.fetched_bytes - before, c->fetch_bytes);
 	assert_int_equal(c->fetched_bytes, c->fetch_bytes);
 	assert_int_equal(c->written_bytes + c->zeroed_bytes, c->write_bytes);
+	assert_int_equal(c->copied_bytes, c->copy_bytes);
 	assert_int_equal(c->ranges, c->plan_ranges);
 	assert_int_equal(c->done_bytes, c->total_bytes);
 	assert_int_equal(c->durable_bytes, c->total_bytes);
