@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Installs what building and testing need, from the machine's own package
-# sources (Debian 12 or newer, as root). Safe to run again: a stamp named after
+# sources (Debian 12 or newer, as root); `setup.sh bench`: what `make bench`
+# compares with. Safe to run again: a stamp named after
 # this script's content makes a second run take milliseconds, so it is run
 # before every build. Nothing that gets installed is allowed to start a service.
 set -eu
 
 cd "$(dirname "$0")/.."
+group=${1:-setup}
 hash=$(sha256sum deps/setup.sh | cut -c1-16)
-stamp=${LB_BUILD:-build}/setup-$hash.stamp
+stamp=${LB_BUILD:-build}/$group-$hash.stamp
 [ ! -e "$stamp" ] || exit 0
 
 # Building the programs: native and arm64 compilers. The cross libc is there for
@@ -39,6 +41,9 @@ tests="libcmocka-dev python3-pytest python3-pytest-xdist python3-cryptography u-
 
 # Without optional packages some comparison is skipped, nothing else.
 optional="libclang-rt-dev erofs-utils"
+
+# The peers of `make bench`; each one that is missing is a row that says so.
+bench="swupdate rauc dbus-daemon mount casync zchunk zsync xdelta3 bsdiff openssl cpio zstd curl"
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -78,8 +83,13 @@ apt_get() {
 		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
 
+wanted="$build $boot $scripts $images $board $tests"
+if [ "$group" = bench ]; then
+	wanted=$bench
+	optional=$bench
+fi
 # shellcheck disable=SC2086 # the lists are words
-todo=$(missing $build $boot $scripts $images $board $tests)
+todo=$(missing $wanted)
 if [ -n "$todo" ]; then
 	if [ "$(id -u)" != 0 ]; then
 		say "not root; please install: $todo"
@@ -96,10 +106,10 @@ if [ -n "$todo" ]; then
 	done
 	block_services
 	# shellcheck disable=SC2086
-	apt_get install --no-install-recommends $todo
+	[ -z "${todo# }" ] || apt_get install --no-install-recommends $todo
 	unblock_services
 	trap - EXIT
 fi
 mkdir -p "$(dirname "$stamp")"
-rm -f "$(dirname "$stamp")"/setup-*.stamp
+rm -f "$(dirname "$stamp")/$group"-*.stamp
 : >"$stamp"
