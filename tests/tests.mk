@@ -14,7 +14,7 @@ unit-test: $(UNIT:%=$(B)/asan/bin/%)
 	  { cat $(B)/asan/$$t.log; exit 1; }; done; echo "unit: $(words $(UNIT)) programs passed"
 
 # in this order: what fails fast comes first
-TIERS := lint unit-test fuzz-replay flip-test deps-test powercut model fuzz-coverage cli-test net-test recovery-test agent-test size hardening coverage board-test soak
+TIERS := lint unit-test fuzz-replay flip-test deps-test powercut model fuzz-coverage cli-test net-test recovery-test agent-test bench-test size hardening coverage board-test soak
 
 ## check         every test tier
 .PHONY: check
