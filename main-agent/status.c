@@ -55,7 +55,10 @@ static cJSON *result_json(struct agent_device *d)
 	add_number(obj, "written_bytes", r.written_bytes);
 	add_number(obj, "skipped_bytes", r.skipped_bytes);
 	add_number(obj, "copied_bytes", r.copied_bytes);
+	add_number(obj, "ranges", r.ranges);
 	add_number(obj, "seconds", r.seconds);
+	add_number(obj, "fetch_rate", r.fetch_rate);
+	add_number(obj, "write_rate", r.write_rate);
 	add_number(obj, "power_cycles", r.power_cycles);
 	add_number(obj, "plan_ms", r.plan_ms);
 	add_number(obj, "plan_cpu_ms", r.plan_cpu_ms);

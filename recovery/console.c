@@ -112,7 +112,7 @@ static void print_progress(struct console *c, const char *step, const char *imag
 	if (!total) {
 		fprintf(c->out, "  %-7s %-8s %8.1f MiB looked at", step, image, (double)done / 1048576);
 	} else {
-		left_s = rate ? (total - done) / rate : 0;
+		left_s = n->left_ms ? n->left_ms / 1000 : rate ? (total - done) / rate : 0;
 		fprintf(c->out, "  %-7s %-8s %3u %%  %.1f of %.1f MiB  %.1f MiB/s  %u:%02u left",
 			step, image, (unsigned int)(done * 100 / total), (double)done / 1048576,
 			(double)total / 1048576, (double)rate / 1048576,

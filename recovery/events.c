@@ -65,6 +65,8 @@ char *event_progress(uint64_t ms, const char *step, const char *image,
 	cJSON_AddNumberToObject(event, "plan_ranges", n->plan_ranges);
 	cJSON_AddNumberToObject(event, "ranges", n->ranges);
 	cJSON_AddNumberToObject(event, "bytes_per_s", (double)bytes_per_s);
+	if (n->left_ms)
+		cJSON_AddNumberToObject(event, "left_ms", (double)n->left_ms);
 	add_time(event, "plan_ms", "plan_cpu_ms", &n->plan);
 	add_time(event, "install_ms", "install_cpu_ms", &n->install);
 	add_time(event, "readback_ms", "readback_cpu_ms", &n->readback);

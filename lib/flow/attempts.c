@@ -37,7 +37,11 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
 		   const struct lb_install *in, int code, const char *text,
 		   struct lb_result *ret)
 {
-	memset(ret, 0, sizeof(*ret));
+	struct lb_result last = { 0 };
+
+	if (lb_result_load(r->dev.log, &last, NULL))
+		memset(&last, 0, sizeof(last));
+	*ret = (struct lb_result){ .fetch_rate = last.fetch_rate, .write_rate = last.write_rate };
 	snprintf(ret->code, sizeof(ret->code), "%s", lb_error_name(code));
 	snprintf(ret->text, sizeof(ret->text), "%s", text);
 	snprintf(ret->deployment, sizeof(ret->deployment), "%s", job->request.deployment);
@@ -53,7 +57,12 @@ void lb_job_result(struct lb_recovery *r, const struct lb_job_order *job,
 	ret->written_bytes = in->counters.written_bytes + in->progress.written_bytes;
 	ret->copied_bytes = in->counters.copied_bytes + in->progress.copied_bytes;
 	ret->skipped_bytes = in->counters.skip_bytes;
+	ret->ranges = in->counters.ranges + in->progress.ranges;
 	ret->power_cycles = in->progress.power_cycles;
+	if (in->estimate.rates.fetch)
+		ret->fetch_rate = in->estimate.rates.fetch;
+	if (in->estimate.rates.write)
+		ret->write_rate = in->estimate.rates.write;
 	ret->plan_ms = in->counters.plan.ms;
 	ret->plan_cpu_ms = in->counters.plan.cpu_ms;
 	ret->install_ms = in->counters.install.ms;

@@ -120,14 +120,27 @@ static void save_progress(struct lb_install *in, const struct lb_update_counters
 	p.fetched_bytes += c->fetched_bytes;
 	p.written_bytes += c->written_bytes;
 	p.copied_bytes += c->copied_bytes;
+	p.ranges += c->ranges;
 	if (!lb_progress_save(in->dev->log, &p, NULL))
 		in->saved_durable = c->durable_bytes;
+}
+
+static uint64_t time_left(struct lb_install *in, const char *step, const struct lb_update_counters *c)
+{
+	const struct lb_patient *p = in->patient;
+	const struct lb_fetched f = { p->read_bytes, p->busy_ms, p->total_ms };
+	uint64_t ms = lb_estimate_ms(&in->estimate, step, lb_clock_ms(in->clock), c, &f);
+
+	if (!strcmp(step, "planned"))
+		in->expected_ms = ms;
+	return ms;
 }
 
 static void on_progress(void *ctx, const char *step, const char *image,
 			const struct lb_update_counters *c)
 {
 	struct lb_install *in = ctx;
+	struct lb_update_counters told = *c;
 	uint64_t step_bytes = c->total_bytes / PROGRESS_SHARE;
 
 	if (step_bytes < PROGRESS_MIN_BYTES)
@@ -135,8 +148,9 @@ static void on_progress(void *ctx, const char *step, const char *image,
 	if (in->writing && !strcmp(step, "write") &&
 	    c->durable_bytes >= in->saved_durable + step_bytes)
 		save_progress(in, c);
+	told.left_ms = time_left(in, step, c);
 	if (in->report && in->report->progress)
-		in->report->progress(in->report->ctx, step, image, c);
+		in->report->progress(in->report->ctx, step, image, &told);
 }
 
 /* The record could not be written, or only in part: what does the next start read? */
@@ -214,13 +228,17 @@ static int check_budget(struct lb_install *in, const struct lb_update *u, struct
 int lb_install_check_budget(struct lb_install *in, const struct lb_update *u, struct lb_error *err)
 {
 	const struct lb_update_counters *c = &u->counters;
+	char expected[64] = "how long that takes is not known yet";
 
+	if (in->expected_ms)
+		snprintf(expected, sizeof(expected), "expected to take %llu s",
+			 (unsigned long long)(in->expected_ms + 999) / 1000);
 	lb_say(in->report, LB_LEVEL_INFO, "planned",
-	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch (ranges: %u), %llu to copy, %llu zeros",
+	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch (ranges: %u), %llu to copy, %llu zeros; %s",
 	       (unsigned long long)c->total_bytes, c->chunks, (unsigned long long)c->skip_bytes,
 	       (unsigned long long)c->write_bytes, (unsigned long long)c->fetch_bytes,
 	       c->plan_ranges, (unsigned long long)c->copy_bytes,
-	       (unsigned long long)c->zero_bytes);
+	       (unsigned long long)c->zero_bytes, expected);
 	return check_budget(in, u, err);
 }
 
@@ -242,8 +260,14 @@ static void add_time(struct lb_clock *clock, struct stopwatch since, struct lb_u
 static int plan(struct lb_install *in, struct lb_update *u, struct lb_error *err)
 {
 	struct stopwatch watch = start_watch(in->clock);
-	int r = lb_update_plan(u, err);
+	struct lb_rates last = { 0 };
+	struct lb_result result;
+	int r;
 
+	if (!lb_result_load(in->dev->log, &result, NULL))
+		last = (struct lb_rates){ .write = result.write_rate, .fetch = result.fetch_rate };
+	lb_estimate_begin(&in->estimate, watch.ms, &last);
+	r = lb_update_plan(u, err);
 	add_time(in->clock, watch, &u->counters.plan);
 	return r;
 }

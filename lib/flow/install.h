@@ -6,6 +6,7 @@
 #ifndef LB_FLOW_INSTALL_H
 #define LB_FLOW_INSTALL_H
 
+#include "flow/estimate.h"
 #include "flow/handover.h"
 #include "flow/patient.h"
 #include "flow/report.h"
@@ -66,6 +67,8 @@ struct lb_install {
 				    * is in progress.power_cycles if it counts */
 	bool copies_current;	   /* both recovery copies were found or made to be the bundle's */
 	uint64_t saved_durable;
+	struct lb_estimate estimate;
+	uint64_t expected_ms;	   /* from the plan on; 0: not known */
 };
 
 /**

@@ -86,7 +86,7 @@ static int wait_for_source(struct lb_patient *p, uint64_t since_ms, uint32_t *de
 	return 0;
 }
 
-static ptrdiff_t patient_read(struct lb_source *s, void *buf, size_t len, struct lb_error *err)
+static ptrdiff_t read_until_answered(struct lb_source *s, void *buf, size_t len, struct lb_error *err)
 {
 	struct lb_patient *p = of(s);
 	uint64_t since_ms = lb_clock_ms(p->how.clock);
@@ -94,12 +94,16 @@ static ptrdiff_t patient_read(struct lb_source *s, void *buf, size_t len, struct
 	bool told = false;
 
 	for (;;) {
+		uint64_t begun_ms;
 		ptrdiff_t n;
 		int r;
 
 		if (p->how.stop && p->how.stop(p->how.stop_ctx))
 			return lb_error_set(err, LB_E_AGAIN, "stopped");
+		begun_ms = lb_clock_ms(p->how.clock);
 		n = attempt(p, buf, len, err);
+		if (n > 0)
+			p->busy_ms += lb_clock_ms(p->how.clock) - begun_ms;
 		s->fetched_bytes = p->inner->fetched_bytes;
 		s->requests = p->inner->requests;
 		s->sequential = p->inner->sequential;
@@ -119,6 +123,17 @@ static ptrdiff_t patient_read(struct lb_source *s, void *buf, size_t len, struct
 		if (r)
 			return r;
 	}
+}
+
+static ptrdiff_t patient_read(struct lb_source *s, void *buf, size_t len, struct lb_error *err)
+{
+	struct lb_patient *p = of(s);
+	uint64_t begun_ms = lb_clock_ms(p->how.clock);
+	ptrdiff_t n = read_until_answered(s, buf, len, err);
+
+	p->total_ms += lb_clock_ms(p->how.clock) - begun_ms;
+	p->read_bytes += n > 0 ? (uint64_t)n : 0;
+	return n;
 }
 
 static void patient_close(struct lb_source *s)

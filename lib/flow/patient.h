@@ -32,6 +32,7 @@ struct lb_patient {
 	struct lb_patience how;
 	uint64_t pos, end;
 	bool lost;		 /* seek before the next read */
+	uint64_t read_bytes, busy_ms, total_ms; /* so far; time in reads that were answered, and in all with the waiting */
 };
 
 /**

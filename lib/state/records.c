@@ -183,6 +183,7 @@ int lb_progress_load(struct lb_log *log, struct lb_progress *ret, struct lb_erro
 	lb_record_read_u64(&in, "fetched_bytes", &p.fetched_bytes);
 	lb_record_read_u64(&in, "written_bytes", &p.written_bytes);
 	lb_record_read_u64(&in, "copied_bytes", &p.copied_bytes);
+	lb_record_read_u32(&in, "ranges", &p.ranges);
 	lb_record_read_u32(&in, "power_cycles", &p.power_cycles);
 	cJSON_Delete(root);
 	if (!in.failed)
@@ -201,6 +202,7 @@ int lb_progress_save(struct lb_log *log, const struct lb_progress *p, struct lb_
 	lb_record_add_u64(&out, "fetched_bytes", p->fetched_bytes);
 	lb_record_add_u64(&out, "written_bytes", p->written_bytes);
 	lb_record_add_u64(&out, "copied_bytes", p->copied_bytes);
+	lb_record_add_u64(&out, "ranges", p->ranges);
 	lb_record_add_u64(&out, "power_cycles", p->power_cycles);
 	return lb_record_save(log, LB_REC_PROGRESS, &out, err);
 }
@@ -257,7 +259,10 @@ int lb_result_load(struct lb_log *log, struct lb_result *ret, struct lb_error *e
 	lb_record_read_u64(&in, "written_bytes", &v.written_bytes);
 	lb_record_read_u64(&in, "skipped_bytes", &v.skipped_bytes);
 	lb_record_read_u64(&in, "copied_bytes", &v.copied_bytes);
+	lb_record_read_u32(&in, "ranges", &v.ranges);
 	lb_record_read_u32(&in, "seconds", &v.seconds);
+	lb_record_read_u64(&in, "fetch_rate", &v.fetch_rate);
+	lb_record_read_u64(&in, "write_rate", &v.write_rate);
 	lb_record_read_u32(&in, "power_cycles", &v.power_cycles);
 	lb_record_read_u32(&in, "plan_ms", &v.plan_ms);
 	lb_record_read_u32(&in, "plan_cpu_ms", &v.plan_cpu_ms);
@@ -297,7 +302,10 @@ int lb_result_save(struct lb_log *log, const struct lb_result *result, struct lb
 	lb_record_add_u64(&out, "written_bytes", v.written_bytes);
 	lb_record_add_u64(&out, "skipped_bytes", v.skipped_bytes);
 	lb_record_add_u64(&out, "copied_bytes", v.copied_bytes);
+	lb_record_add_u64(&out, "ranges", v.ranges);
 	lb_record_add_u64(&out, "seconds", v.seconds);
+	lb_record_add_u64(&out, "fetch_rate", v.fetch_rate);
+	lb_record_add_u64(&out, "write_rate", v.write_rate);
 	lb_record_add_u64(&out, "power_cycles", v.power_cycles);
 	lb_record_add_u64(&out, "plan_ms", v.plan_ms);
 	lb_record_add_u64(&out, "plan_cpu_ms", v.plan_cpu_ms);

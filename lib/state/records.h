@@ -57,6 +57,7 @@ struct lb_progress {
 	uint64_t fetched_bytes; /* over all power cycles */
 	uint64_t written_bytes;
 	uint64_t copied_bytes;	/* of written_bytes */
+	uint32_t ranges;	/* of payload that were asked for */
 	uint32_t power_cycles;	/* resumes so far */
 };
 
@@ -68,7 +69,8 @@ struct lb_result {
 	bool main_changed; /* false: main is as it was before the request */
 	uint64_t fetched_bytes, written_bytes, skipped_bytes;
 	uint64_t copied_bytes; /* of written_bytes: were on the device, at another place */
-	uint32_t seconds, power_cycles;
+	uint32_t ranges, seconds, power_cycles;
+	uint64_t fetch_rate, write_rate; /* bytes a second, as last measured; 0: never */
 	/* of the last attempt alone: how long its phases took, and their processor time */
 	uint32_t plan_ms, plan_cpu_ms, install_ms, install_cpu_ms, readback_ms, readback_cpu_ms;
 	int64_t time_s;

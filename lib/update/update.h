@@ -57,6 +57,7 @@ struct lb_update_counters {
 	uint32_t chunks, chunks_skipped, ranges;
 	uint32_t plan_ranges;	/* planned: runs of payload to fetch */
 	struct lb_update_time plan, install, readback; /* the caller's: the engine keeps no time */
+	uint64_t left_ms;	/* the caller's: until all of it is read back; 0: not known */
 };
 
 typedef void lb_update_progress(void *ctx, const char *step, const char *image,

@@ -11,7 +11,8 @@ from device import INSTALLED, MIB, RESULT, release_record, env_encode
 
 RESULT_2 = {"code": "ok", "text": "release 2 is installed and verified", "deployment": "d-7",
             "release": 2, "main_changed": True, "fetched_bytes": 1000, "written_bytes": 2000,
-            "skipped_bytes": 3000, "copied_bytes": 1500, "seconds": 42, "power_cycles": 1, "plan_ms": 4, "plan_cpu_ms": 5,
+            "skipped_bytes": 3000, "copied_bytes": 1500, "ranges": 3, "seconds": 42, "fetch_rate": 11,
+            "write_rate": 12, "power_cycles": 1, "plan_ms": 4, "plan_cpu_ms": 5,
             "install_ms": 6, "install_cpu_ms": 7, "readback_ms": 8, "readback_cpu_ms": 9, "time": 1700000500}
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A good update, from every kind of source."""
 
+import re
 import subprocess
 
 import pytest
@@ -61,6 +62,46 @@ def test_says_how_long_each_phase_took(device, make_server, packed, images):
     assert held_back_ms > 500 and last["install_ms"] >= held_back_ms
     assert 0 < last["install_cpu_ms"] < last["install_ms"]
     assert "times" in run.codes()
+
+
+def planned_text(run):
+    return next(e["text"] for e in run.events if e.get("code") == "planned")
+
+
+def test_says_how_long_it_will_take_once_that_was_measured(device, server, packed, images):
+    server.put("r2.lbu", packed[2])
+    server.put("r3.lbu", packed[3])
+    run = install(device, images[2], server.url("r2.lbu"))
+    assert "not known yet" in planned_text(run) and "left_ms" not in run.planned()
+    assert run.progress("write")[-1]["left_ms"] > 0 and run.progress("verify")[-1]["left_ms"] > 0
+    first = device.result()
+    assert first["write_rate"] > 0 and first["fetch_rate"] > 0
+    assert first["ranges"] == run.planned()["plan_ranges"]
+
+    # the next one of the same device: from what the last one took
+    device.put_records(STATE={"state": "requested", "release": 3}, RESULT=first,
+                       REQUEST={"urls": [server.url("r3.lbu")], "release": 3})
+    device.put_env(lifeboat_boot="recovery")
+    status, run = device.run()
+    assert status == 0, run.text()
+    assert device.holds(images[3])
+    seconds = int(re.search(r"expected to take (\d+) s", planned_text(run)).group(1))
+    assert seconds == -(-run.planned()["left_ms"] // 1000)
+
+
+def test_what_was_once_measured_outlives_a_refusal(device, server, packed):
+    server.put("r2.lbu", packed[2])
+    device.put_records(STATE={"state": "requested", "release": 2},
+                       RESULT={"code": "ok", "write_rate": 1000, "fetch_rate": 500},
+                       REQUEST={"urls": [server.url("r2.lbu")], "release": 2, "budget_bytes": 1})
+    device.put_env(lifeboat_boot="recovery")
+    status, run = device.run()
+    assert status == 3, run.text()
+    plan, result = run.planned(), device.result()
+    assert result["code"] == "over-budget"
+    assert (result["write_rate"], result["fetch_rate"]) == (1000, 500)
+    slowly = plan["write_bytes"] + 2 * plan["fetch_bytes"]  # ms
+    assert slowly - 2 <= plan["left_ms"] <= slowly + 60_000  # and reading, as fast as it is here
 
 
 @pytest.mark.parametrize("prefix", ["", "file://"])

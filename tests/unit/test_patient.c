@@ -19,6 +19,7 @@ struct fake {
 	uint64_t seeks[8];
 	uint32_t seek_count;
 	int seek_result;
+	uint32_t read_ms; /* an answer takes so long */
 };
 
 static int fake_seek(struct lb_source *s, uint64_t offset, uint64_t len, struct lb_error *err)
@@ -41,6 +42,7 @@ static ptrdiff_t fake_read(struct lb_source *s, void *buf, size_t len, struct lb
 		f->step++;
 	if (r < 0)
 		return lb_error_set(err, -r, "the fake is silent");
+	f->now_ms += f->read_ms;
 	memset(buf, 0x5a, (size_t)r);
 	return r;
 }
@@ -198,6 +200,26 @@ static void final_failures_pass_unchanged(void **state)
 	assert_int_equal(f.now_ms, 1000);
 }
 
+/* For a rate: what was answered counts by itself, beside all the time that it took. */
+static void time_with_and_without_waiting_is_kept(void **state)
+{
+	static const int script[] = { 7, -LB_E_AGAIN, -LB_E_AGAIN, 5 };
+	struct lb_error err = { 0 };
+	struct lb_patient p;
+	struct fake f;
+	char buf[16];
+
+	start(&f, &p, script, 4, 0, 0);
+	f.read_ms = 30;
+	assert_int_equal(lb_source_read(&p.source, buf, sizeof(buf), &err), 7);
+	assert_true(p.read_bytes == 7 && p.busy_ms == 30 && p.total_ms == 30);
+	assert_int_equal(lb_source_read(&p.source, buf, sizeof(buf), &err), 5);
+	assert_int_equal(p.read_bytes, 12);
+	assert_int_equal(p.busy_ms, 60);
+	assert_int_equal(p.total_ms, 60 + 1000 + 2000);
+	lb_source_close(&p.source);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +230,7 @@ int main(void)
 		cmocka_unit_test(never_gives_up_once_main_is_written),
 		cmocka_unit_test(passes_silence_on_when_there_are_other_places),
 		cmocka_unit_test(final_failures_pass_unchanged),
+		cmocka_unit_test(time_with_and_without_waiting_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("patient", tests, NULL, NULL);

@@ -177,11 +177,13 @@ static void dropping_a_request_leaves_nothing_of_its_token(void **state)
 static void progress_and_result_come_back(void **state)
 {
 	struct lb_progress p = { .total_bytes = 10, .done_bytes = 4, .fetched_bytes = 3,
-				 .written_bytes = 2, .copied_bytes = 1,
+				 .written_bytes = 2, .copied_bytes = 1, .ranges = 9,
 				 .power_cycles = 4294967295u }, p2;
 	struct lb_result v = { .code = "ok", .deployment = "d", .release = 3,
 			       .main_changed = true, .fetched_bytes = 1, .written_bytes = 2,
-			       .skipped_bytes = 3, .copied_bytes = 12, .seconds = 4, .power_cycles = 5,
+			       .skipped_bytes = 3, .copied_bytes = 12, .ranges = 12, .seconds = 4,
+			       .power_cycles = 5,
+			       .fetch_rate = 13, .write_rate = 14,
 			       .plan_ms = 6, .plan_cpu_ms = 7, .install_ms = 8,
 			       .install_cpu_ms = 9, .readback_ms = 10, .readback_cpu_ms = 11,
 			       .time_s = 1700000000 }, v2;
@@ -189,7 +191,7 @@ static void progress_and_result_come_back(void **state)
 	(void)state;
 	assert_int_equal(lb_progress_save(&log_, &p, NULL), 0);
 	expect_text(LB_REC_PROGRESS, "{\"total_bytes\":10,\"done_bytes\":4,\"fetched_bytes\":3,"
-				     "\"written_bytes\":2,\"copied_bytes\":1,\"power_cycles\":4294967295}");
+				     "\"written_bytes\":2,\"copied_bytes\":1,\"ranges\":9,\"power_cycles\":4294967295}");
 	assert_int_equal(lb_progress_load(&log_, &p2, NULL), 0);
 	assert_memory_equal(&p, &p2, sizeof(p));
 
@@ -199,7 +201,7 @@ static void progress_and_result_come_back(void **state)
 		    "{\"code\":\"ok\",\"text\":\"the server said ?[31m\\\"no\\\"??\","
 		    "\"deployment\":\"d\",\"release\":3,\"main_changed\":true,"
 		    "\"fetched_bytes\":1,\"written_bytes\":2,\"skipped_bytes\":3,"
-		    "\"copied_bytes\":12,\"seconds\":4,"
+		    "\"copied_bytes\":12,\"ranges\":12,\"seconds\":4,\"fetch_rate\":13,\"write_rate\":14,"
 		    "\"power_cycles\":5,\"plan_ms\":6,\"plan_cpu_ms\":7,\"install_ms\":8,"
 		    "\"install_cpu_ms\":9,\"readback_ms\":10,\"readback_cpu_ms\":11,\"time\":1700000000}");
 	assert_int_equal(lb_result_load(&log_, &v2, NULL), 0);
@@ -207,6 +209,7 @@ static void progress_and_result_come_back(void **state)
 	assert_true(v2.main_changed);
 	assert_int_equal(v2.seconds, 4);
 	assert_int_equal(v2.copied_bytes, 12);
+	assert_true(v2.ranges == 12 && v2.fetch_rate == 13 && v2.write_rate == 14);
 	assert_int_equal(v2.plan_ms, 6);
 	assert_int_equal(v2.plan_cpu_ms, 7);
 	assert_int_equal(v2.install_ms, 8);
