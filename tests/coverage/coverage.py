@@ -31,6 +31,8 @@ PARSERS = {
     "fit": ["lib/bundle/fit.c", "lib/bundle/fit_sign.c"],
     "head": ["lib/bundle/head.c"],
     "headers": ["lib/linux/http_headers.c"],
+    "request": ["lib/web/request.c"],
+    "multipart": ["lib/web/multipart.c"],
     "index": ["lib/bundle/index.c", "lib/bundle/bundle.c"],
     "json": ["lib/base/json.c"],
     "keyring": ["lib/trust/keyring.c"],

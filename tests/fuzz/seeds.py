@@ -13,7 +13,8 @@ from seedlib import HERE
 from seeds_bundle import chunk_seeds, head_seeds, index_seeds, manifest_seeds, tar_seeds
 from seeds_fit import fit_seeds, keyring_seeds, write_keys
 from seeds_state import env_seeds, log_seeds, record_seeds
-from seeds_text import channel_seeds, config_seeds, header_seeds, json_seeds, url_seeds
+from seeds_text import channel_seeds, config_seeds, header_seeds, json_seeds, multipart_seeds, request_seeds, \
+    url_seeds
 
 
 def main():
@@ -29,6 +30,8 @@ def main():
     record_seeds()
     channel_seeds()
     header_seeds()
+    request_seeds()
+    multipart_seeds()
     url_seeds()
     config_seeds()
     json_seeds()

@@ -66,6 +66,58 @@ def header_seeds():
     (HERE / "corpus" / "headers" / "seed-no-end").write_bytes(b"HTTP/1.1 200\nETag: \"x")
 
 
+def request_seeds():
+    def head(name, *lines):
+        folder = HERE / "corpus" / "request"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ("seed-" + name)).write_bytes(b"".join(t.encode("latin-1") + b"\r\n" for t in (*lines, "")))
+
+    head("get", "GET /status.json?x HTTP/1.1", "Host: 10.0.0.7:80", "Accept: */*")
+    head("upload", "POST /upload HTTP/1.1", "Host: localhost", "Origin: http://localhost", "Content-Length: 12",
+         "X-Lifeboat-Code: ABCD-EFGH", "Content-Type: application/octet-stream", "Expect: 100-continue")
+    head("form", "POST /cancel HTTP/1.0", "Host: [fe80::1]:80", "Content-Length: 14",
+         "Content-Type: application/x-www-form-urlencoded; charset=utf-8")
+    head("multipart", "POST /upload HTTP/1.1", "Host: unit-7.lan", 'Content-Type: multipart/form-data; x=y; boundary="--a"')
+    head("head", "HEAD / HTTP/1.1", "Host: evil.example", "Transfer-Encoding: chunked", "Content-Type: text/plain")
+    head("boundary-none", "POST / HTTP/1.1", "Host: a", "Content-Type: multipart/form-data; x=y")
+    head("boundary-quote", "POST / HTTP/1.1", "Host: a", 'Content-Type: multipart/form-data; boundary=a"b')
+    head("boundary-long", "POST / HTTP/1.1", "Host: a", "Content-Type: multipart/form-data; boundary=" + 71 * "b")
+    for name, line in {
+            "host-none": "X: y", "host-empty": "Host:", "host-long": "Host: " + 128 * "h", "host-blank": "Host: a b",
+            "length-odd": "Content-Length: 1x", "length-long": "Content-Length: 1234567890123456",
+            "expect": "Expect: x", "blank": "A b: c", "folded": " a: b", "no-colon": "abc", "return": "a: b\rc",
+            "nul": "a: \0", "long": "a: " + 5000 * "x"}.items():
+        head("odd-" + name, "GET / HTTP/1.1", *([] if name.startswith("host-") else ["Host: a"]), line)
+    for field in ("Host: a", "Origin: http://a", "X-Lifeboat-Code: a", "Content-Length: 1", "Content-Type: a/b",
+                  "Expect: 100-continue"):
+        head("twice-" + field.split(":")[0].lower(), "GET / HTTP/1.1", "Host: a", *(2 * [field]))
+    for name, line in {"method": " / HTTP/1.1", "target": "GET x HTTP/1.1", "version": "GET / HTTP/2",
+                       "path": "GET /" + 70 * "p" + " HTTP/1.1", "high": "GET /\xe4 HTTP/1.1", "none": "GET"}.items():
+        head("line-" + name, line, "Host: a")
+    (HERE / "corpus" / "request" / "seed-bare").write_bytes(b"GET / HTTP/1.1\nHost: a\n\n")
+    (HERE / "corpus" / "request" / "seed-open").write_bytes(b"GET / HTTP/1.1\r\nHost: a\r\n")
+
+
+def multipart_seeds():
+    folder = HERE / "corpus" / "multipart"
+    folder.mkdir(parents=True, exist_ok=True)
+    part = b'Content-Disposition: form-data; name="code"\r\n\r\nABCD'
+    bundle = b'content-disposition: form-data; name="bundle"; filename="b"\r\nX: y\r\n\r\npay\r\n--Xy\r\nload'
+    good = b"--XyZ\r\n" + part + b"\r\n--XyZ\r\n" + bundle + b"\r\n--XyZ--"
+    for name, data in {
+            "good": b"\xff" + good, "pieces": b"\x03" + good, "single": b"\x00" + good,
+            "value": b"\xff" + good + 300 * b" " + b"&a=b&code=%41+%4a%4F",
+            "value-bad": b"\x20" + b"--XyZ--" + 64 * b"x" + b"&code=%4",
+            "value-odd": b"\x20" + b"--XyZ--" + 64 * b"x" + b"&code=%00", "value-long": b"\x20--XyZ--" + 64 * b"x" +
+            b"&code=12345678901234567", "value-hex": b"\x20--XyZ--" + 64 * b"x" + b"&code=%g1&code=x",
+            "cut": b"\xff" + good[:60], "text": b"\xffhello", "odd-end": b"\xff--XyZ!!",
+            "no-name": b"\xff--XyZ\r\nContent-Disposition: form-data\r\n\r\nx\r\n--XyZ--",
+            "open-name": b'\xff--XyZ\r\nContent-Disposition: x; name="abc\r\n\r\nx\r\n--XyZ--',
+            "long-name": b'\xff--XyZ\r\nContent-Disposition: x; name="' + 40 * b"n" + b'"\r\n\r\nx\r\n--XyZ--',
+            "long-head": b"\xff--XyZ\r\n" + 1100 * b"h", "empty": b""}.items():
+        (folder / ("seed-" + name)).write_bytes(data)
+
+
 def url_seeds():
     folder = HERE / "corpus" / "url"
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ MAY_USE = {
     "state": {"state", "bundle", "port", "base"},
     "update": {"update", "bundle", "port", "base"},
     "flow": {"flow", "update", "bundle", "trust", "boot", "state", "port", "base"},
+    "web": {"web", "base"},
     "linux": {"linux", "state", "trust", "boot", "bundle", "port", "base"},
 }
 
