@@ -52,7 +52,8 @@
 	X(RETRIES, "retries-exhausted", "it failed as often as it may be tried")          \
 	X(SELF_UPDATE, "recovery-not-updated", "recovery was not replaced by the one in the bundle")          \
 	X(ROLLBACK, "channel-rollback", "the server offers an older list of releases than before") \
-	X(PARTIAL, "bundle-incomplete", "the bundle does not hold every part of main")
+	X(PARTIAL, "bundle-incomplete", "the bundle does not hold every part of main") \
+	X(CANCELLED, "cancelled", "a person cancelled the update before anything was written")
 
 enum lb_error_code {
 	LB_OK = 0,

@@ -15,6 +15,19 @@ bool lb_job_stopped(struct lb_recovery *r)
 	return r->stop && r->stop(r->stop_ctx);
 }
 
+bool lb_job_cancelled(struct lb_recovery *r, const struct lb_job_order *job)
+{
+	return job->may_give_up && r->cancelled && r->cancelled(r->cancelled_ctx);
+}
+
+/* While a source is waited for. */
+static bool stop_waiting(void *ctx)
+{
+	struct lb_job_order *job = ctx;
+
+	return lb_job_stopped(job->owner) || lb_job_cancelled(job->owner, job);
+}
+
 /*
  * The newest record may be one that cannot be read: whatever is written next lies in its place, and
  * the next start would see nothing wrong with the older state that is left. First a state, then words.
@@ -212,6 +225,32 @@ static uint32_t count_candidates(struct lb_recovery *r, const struct lb_job_orde
 	return n;
 }
 
+uint32_t lb_job_offers(struct lb_recovery *r)
+{
+	char url[LB_URL_MAX + 1];
+	uint32_t hash = 0;
+
+	for (uint32_t n = 0; n < CANDIDATES_MAX && r->sources.medium &&
+			     r->sources.medium(r->sources.ctx, n, url, sizeof(url)); n++)
+		hash = lb_crc32(hash + n + 1, url, strlen(url)) | 1;
+	return hash;
+}
+
+/* Between two rounds; what a person offers meanwhile ends it. False: stopped. */
+static bool rest(struct lb_recovery *r, struct lb_job_order *job, uint32_t delay_ms, uint32_t candidates)
+{
+	struct lb_patience how = lb_job_patience(r, job);
+
+	while (delay_ms && count_candidates(r, job) <= candidates) {
+		uint32_t part = delay_ms < 1000 ? delay_ms : 1000;
+
+		if (!lb_patience_sleep(&how, part))
+			return !lb_job_stopped(r);
+		delay_ms -= part;
+	}
+	return true;
+}
+
 /* No other place than the one in use, until somebody inserts a medium: it is worth any waiting. */
 static bool only_place(void *ctx)
 {
@@ -233,8 +272,8 @@ struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *j
 		.limit_ms = r->limits.url_ms,
 		.retry_min_ms = r->limits.retry_min_ms,
 		.retry_max_ms = r->limits.retry_max_ms,
-		.stop = r->stop,
-		.stop_ctx = r->stop_ctx,
+		.stop = stop_waiting,
+		.stop_ctx = job,
 		.alone = only_place,
 		.alone_ctx = job,
 		.nudge = nudge,
@@ -303,6 +342,8 @@ static void start_install(struct lb_recovery *r, struct lb_job_order *job, struc
 		.expected = any ? NULL : job->expected,
 		.failed_release = n < job->url_count ? job->failed_release : 0,
 		.budget_bytes = job->request.budget_bytes,
+		.cancelled = r->cancelled,
+		.cancelled_ctx = r->cancelled_ctx,
 		.writing = writing,
 		.counted = counted,
 	};
@@ -381,7 +422,6 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 	for (;;) {
 		uint32_t candidates = count_candidates(r, job);
 		bool last = n + 1 >= candidates;
-		struct lb_patience how = lb_job_patience(r, job);
 		struct lb_error why = { 0 };
 
 		code = try_place(r, job, &in, n, &why);
@@ -404,6 +444,10 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 			code = code == -LB_E_POWER ? code : 0;
 			break;
 		}
+		if (!in.writing && lb_job_cancelled(r, job)) {
+			code = give_back(r, job, &in, -LB_E_CANCELLED, NULL, end, err);
+			break;
+		}
 		note_failure(r, job, &in, n, code, &why, &first);
 		if (must_leave(r, job, &in, code)) {
 			if (err)
@@ -413,7 +457,8 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 		/* what a person inserts meanwhile is no reason to stop waiting for a server */
 		if (is_final(r, job, &in, code,
 			     last && (n < job->url_count || first.code != LB_E_AGAIN))) {
-			code = give_back(r, job, &in, first.code, &first, end, err);
+			code = job->person ? LB_JOB_REFUSED
+					   : give_back(r, job, &in, first.code, &first, end, err);
 			break;
 		}
 		if (last && count_candidates(r, job) > candidates) {
@@ -422,7 +467,7 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 		}
 		n = last ? 0 : n + 1;
 		if (last) {
-			if (!lb_patience_sleep(&how, delay_ms)) {
+			if (!rest(r, job, delay_ms, candidates)) {
 				code = 0;
 				break;
 			}

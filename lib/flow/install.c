@@ -169,6 +169,8 @@ static int on_first_write(void *ctx, struct lb_error *err)
 	struct lb_install *in = ctx;
 	int r;
 
+	if (!in->writing && in->cancelled && in->cancelled(in->cancelled_ctx))
+		return lb_error_set(err, LB_E_CANCELLED, "%s", lb_error_meaning(LB_E_CANCELLED));
 	r = lb_handover_begin_writing(in->dev, in->manifest.release, in->head.manifest_sha256,
 				      err);
 	in->writing = in->writing || !r || says_writing(in->dev->log);

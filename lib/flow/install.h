@@ -53,6 +53,8 @@ struct lb_install {
 	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
 	uint64_t failed_release;   /* failed its trial: not again from here; 0 none */
 	char copy;		   /* 'a' or 'b': the recovery copy that runs; 0 not known */
+	bool (*cancelled)(void *ctx); /* asked before the first write; may be NULL */
+	void *cancelled_ctx;
 	uint64_t budget_bytes;	   /* most to fetch; 0 none; looked at before the first write only */
 
 	/* what it finds out */

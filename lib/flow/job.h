@@ -16,6 +16,7 @@ struct lb_job_order {
 	struct lb_recovery *owner;
 	bool unsure;			 /* newer records may be lost: what they say proves nothing */
 	bool network_down;		 /* and said so */
+	bool person;			 /* somebody stands in front of it: what is refused ends nothing */
 	bool any_bundle;		 /* not only the one with the expected digest */
 	uint8_t expected[LB_SHA256_BYTES];
 	struct lb_request request;	 /* zeros without one */
@@ -31,6 +32,8 @@ struct lb_job_order {
 };
 
 bool lb_job_stopped(struct lb_recovery *r);
+/* A person wants main back, and that is still possible. */
+bool lb_job_cancelled(struct lb_recovery *r, const struct lb_job_order *job);
 
 /* Keeps what was said where main can read it; not while that could hide that a newer state was lost. */
 void lb_job_persist(struct lb_recovery *r);
@@ -48,6 +51,12 @@ int lb_job_return(struct lb_recovery *r, const struct lb_result *result,
 
 /* Before the flag says main: lb_copies_mend(). @worked: the copy that runs has installed main. */
 void lb_job_mend_copies(struct lb_recovery *r, bool worked);
+
+/* A number for what lies on inserted media and waits at the page; 0: nothing. */
+uint32_t lb_job_offers(struct lb_recovery *r);
+
+/* lb_job_run() for a person: nothing that was offered can be installed, main is as it was */
+#define LB_JOB_REFUSED 1
 
 struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *job);
 

@@ -93,29 +93,31 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 	return code ? code : lb_job_run(r, job, end, err);
 }
 
-/* A person was asked for: bundles on media, the idle limit, or for ever. */
-static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
-			   enum lb_recovery_end *end, struct lb_error *err)
+/* What makes a person's visit end without an update; NULL: nothing yet. */
+static const char *end_of_visit(struct lb_recovery *r, const struct lb_job_order *job)
+{
+	if (r->cancelled && r->cancelled(r->cancelled_ctx))
+		return "as was asked for";
+	if (r->limits.idle_ms && lb_clock_ms(r->clock) - job->started_ms >= r->limits.idle_ms)
+		return "since nothing happened";
+	return NULL;
+}
+
+/* Until something is offered that was not refused before. 1: it is; 0: @end is set; or an error. */
+static int wait_for_offer(struct lb_recovery *r, struct lb_job_order *job, bool main_is_good, uint32_t refused,
+			  enum lb_recovery_end *end, struct lb_error *err)
 {
 	struct lb_patience how = lb_job_patience(r, job);
-	bool main_is_good = !job->unsure &&
-			    (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
-			     s->name == LB_STATE_REQUESTED);
-	char url[LB_URL_MAX + 1];
+	uint32_t offers;
 
-	if (main_is_good && !state_on_record(r, job))
-		main_is_good = main_is_whole(r, NULL) == 1;
-
-	lb_job_network_up(r, job);
-	lb_say(r->report, LB_LEVEL_INFO, "waiting", "recovery waits for a medium with a bundle");
+	lb_say(r->report, LB_LEVEL_INFO, "waiting", "recovery waits for a medium with a bundle%s",
+	       refused ? " that can be installed" : "");
 	lb_job_persist(r);
-	while (!(r->sources.medium && r->sources.medium(r->sources.ctx, 0, url, sizeof(url)))) {
-		uint64_t idle = lb_clock_ms(r->clock) - job->started_ms;
+	while (!(offers = lb_job_offers(r)) || offers == refused) {
+		const char *why = main_is_good ? end_of_visit(r, job) : NULL;
 
-		if (main_is_good && r->limits.idle_ms && idle >= r->limits.idle_ms) {
-			lb_say(r->report, LB_LEVEL_INFO, "returned",
-			       "nothing happened for %u s: main is started again",
-			       r->limits.idle_ms / 1000);
+		if (why) {
+			lb_say(r->report, LB_LEVEL_INFO, "returned", "main is started again, %s", why);
 			lb_job_mend_copies(r, false);
 			*end = LB_END_RETURNED;
 			return lb_job_return(r, NULL, err);
@@ -124,11 +126,42 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 			*end = LB_END_STOPPED;
 			return 0;
 		}
+		refused = offers ? refused : 0; /* pulled and put in again is tried again */
 	}
-	job->any_bundle = true;
-	job->may_give_up = main_is_good;
-	job->started_ms = lb_clock_ms(r->clock);
-	return lb_job_run(r, job, end, err);
+	return 1;
+}
+
+/*
+ * A person was asked for: what is offered is tried, and what is refused leaves main as it was and
+ * the person here. The idle limit counts from the last thing that happened.
+ */
+static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
+			   enum lb_recovery_end *end, struct lb_error *err)
+{
+	bool main_is_good = !job->unsure &&
+			    (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
+			     s->name == LB_STATE_REQUESTED);
+	uint32_t refused = 0;
+	int code;
+
+	if (main_is_good && !state_on_record(r, job))
+		main_is_good = main_is_whole(r, NULL) == 1;
+
+	lb_job_network_up(r, job);
+	do {
+		code = wait_for_offer(r, job, main_is_good, refused, end, err);
+		if (code != 1)
+			return code;
+		job->person = true;
+		job->any_bundle = true;
+		job->may_give_up = main_is_good;
+		job->started_ms = lb_clock_ms(r->clock);
+		code = lb_job_run(r, job, end, err);
+		job->may_give_up = false;
+		job->started_ms = lb_clock_ms(r->clock);
+		refused = lb_job_offers(r);
+	} while (code == LB_JOB_REFUSED);
+	return code;
 }
 
 /* Trial is recorded, so everything was verified: a cut came before the flag. */

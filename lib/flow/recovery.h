@@ -48,6 +48,8 @@ struct lb_recovery {
 	int64_t time_floor_s;	     /* build time; raised from the log */
 	bool (*stop)(void *ctx);     /* asked while waiting; may be NULL */
 	void *stop_ctx;
+	bool (*cancelled)(void *ctx); /* a person wants main back; heeded until the first write; may be NULL */
+	void *cancelled_ctx;
 };
 
 enum lb_recovery_end {
