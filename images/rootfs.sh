@@ -12,7 +12,7 @@ shift 3
 
 rm -rf "$folder"
 mkdir -p "$folder"
-for d in bin sbin usr/bin usr/sbin dev proc sys run tmp etc/lifeboat media/data media/stick; do
+for d in bin sbin usr/bin usr/sbin dev proc sys run tmp etc/lifeboat media/data media/stick var/empty; do
 	mkdir -p "$folder/$d"
 done
 cp -R "images/$kind-rootfs/." "$folder/"
@@ -24,7 +24,7 @@ case $kind in
 recovery) where=bin ;;
 main)
 	where=usr/sbin
-	mkdir -p "$folder/data" "$folder/var" ;;
+	mkdir -p "$folder/data" ;;
 esac
 links=$(sed 's|^/||' "$busybox.links")
 for link in $links; do

@@ -93,6 +93,14 @@ static void say(void *ctx, enum lb_level level, const char *code, const char *te
 	fflush(c->out);
 }
 
+void console_show_code(struct console *c, const char *code)
+{
+	if (c->events)
+		return;
+	fprintf(c->out, "lifeboat: code for the page: %s\n", code);
+	fflush(c->out);
+}
+
 /* What the step has done and has to do, in bytes of the images. */
 static void step_bytes(const char *step, const struct lb_update_counters *c, uint64_t *done,
 		       uint64_t *total)

@@ -34,6 +34,9 @@ void console_init(struct console *c, FILE *out, struct lb_clock *clock);
 /* From now on what is said is kept in @log, after what it holds already. */
 void console_attach_log(struct console *c, struct lb_log *log);
 
+/* Only to who looks at the console: never kept in a log. */
+void console_show_code(struct console *c, const char *code);
+
 /* The reporter that writes to @c. */
 struct lb_reporter console_reporter(struct console *c);
 

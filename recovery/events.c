@@ -72,3 +72,15 @@ char *event_progress(uint64_t ms, const char *step, const char *image,
 	add_time(event, "readback_ms", "readback_cpu_ms", &n->readback);
 	return print(event);
 }
+
+char *event_device(uint64_t ms, const struct event_device *d)
+{
+	cJSON *event = new_event(ms, "device");
+
+	cJSON_AddStringToObject(event, "product", d->product);
+	cJSON_AddStringToObject(event, "hardware", d->hardware);
+	cJSON_AddStringToObject(event, "state", d->state);
+	cJSON_AddNumberToObject(event, "release", (double)d->release);
+	cJSON_AddNumberToObject(event, "recovery_release", d->recovery_release);
+	return print(event);
+}

@@ -14,13 +14,17 @@
 
 #include "bundle/fit_sign.h"
 #include "console.h"
+#include "events.h"
 #include "linux/clock.h"
 #include "linux/config_open.h"
 #include "linux/fs.h"
 #include "linux/http.h"
 #include "linux/lock.h"
+#include "page/link.h"
+#include "page/web.h"
 #include "settings.h"
 #include "sources.h"
+#include "voice.h"
 
 enum exit_code {
 	EXIT_INSTALLED = 0, /* main may be booted; it changed or was found whole */
@@ -34,6 +38,8 @@ enum exit_code {
 struct program {
 	struct settings settings;
 	struct console console;
+	struct web web;
+	struct voice voice;
 	struct lb_reporter report;
 	struct lb_blk *state, *env[2];
 	struct lb_log log;
@@ -78,9 +84,27 @@ static bool stop_asked(void *ctx)
 	struct signalfd_siginfo info;
 
 	console_beat(&p->console);
+	web_tick(&p->web);
+	if (web_new_address(&p->web)) {
+		lb_say(&p->report, LB_LEVEL_INFO, "page", "the page is at %s", p->web.url);
+		console_show_code(&p->console, p->settings.web.code);
+	}
+	if (p->web.reboot)
+		p->stop = true;
 	if (read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		p->stop = true;
 	return p->stop;
+}
+
+static bool cancelled(void *ctx)
+{
+	return ((struct program *)ctx)->web.cancel;
+}
+
+/* Who waits for a server stops waiting. */
+static bool leave_server(void *ctx)
+{
+	return stop_asked(ctx) || cancelled(ctx);
 }
 
 static int watch_signals(struct program *p)
@@ -202,7 +226,7 @@ static void fill_ports(struct program *p, const struct arguments *a)
 		.ctx = p, .open = open_slot, .name = slot_name, .source = open_source,
 	};
 	p->source_context = (struct source_context){
-		.settings = &p->settings, .tick = stop_asked, .tick_ctx = p,
+		.settings = &p->settings, .tick = leave_server, .tick_ctx = p, .web = &p->web,
 	};
 	r->sources = sources_of(&p->source_context);
 	r->clock = lb_clock_system();
@@ -215,6 +239,8 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	r->time_floor_s = LB_BUILD_TIME;
 	r->stop = stop_asked;
 	r->stop_ctx = p;
+	r->cancelled = cancelled;
+	r->cancelled_ctx = p;
 }
 
 /* --install: what the agent does in main, without its checks. */
@@ -258,6 +284,41 @@ static int outcome(enum lb_recovery_end end)
 	}
 }
 
+/* A device without a page is no worse at updating. */
+static void open_page(struct program *p)
+{
+	struct lb_error err = { 0 };
+	int r;
+
+	if (!p->settings.web.port)
+		return;
+	r = web_make_code(&p->settings.web, &err);
+	if (!r)
+		r = web_start(&p->web, &p->settings.web, &err);
+	if (r)
+		lb_say_error(&p->report, LB_LEVEL_WARN, r, &err);
+}
+
+/* For those who look at the page. */
+static void introduce(struct program *p)
+{
+	const struct lb_device *d = &p->recovery.device;
+	struct lb_state s = { 0 };
+	char *event;
+	bool known = !lb_state_load(&p->log, &s, NULL);
+
+	event = event_device(0, &(struct event_device){
+		.product = d->product,
+		.hardware = d->hardware_count ? d->hardware[0] : "",
+		.state = known ? lb_state_text(s.name) : "unknown",
+		.release = known ? s.release : 0,
+		.recovery_release = p->settings.release,
+	});
+	if (event)
+		web_send(&p->web, LINK_DEVICE, event);
+	free(event);
+}
+
 static int run(struct program *p, const struct arguments *a, struct lb_error *err)
 {
 	enum lb_recovery_end end = LB_END_STOPPED;
@@ -269,6 +330,7 @@ static int run(struct program *p, const struct arguments *a, struct lb_error *er
 		return r;
 	if (p->settings.heartbeat[0])
 		p->console.heartbeat = p->settings.heartbeat;
+	open_page(p);
 	r = open_storage(p, err);
 	if (!r)
 		r = open_trust(p, err);
@@ -278,6 +340,7 @@ static int run(struct program *p, const struct arguments *a, struct lb_error *er
 	fill_ports(p, a);
 	if (a->install)
 		r = stage(p, a->install, err);
+	introduce(p);
 	if (!r)
 		r = lb_recovery_run(&p->recovery, &end, err);
 	if (r)
@@ -336,8 +399,11 @@ int main(int argc, char **argv)
 	struct arguments args = { 0 };
 	struct lb_error err = { 0 };
 	struct program *p;
-	int r = parse(argc, argv, &args);
+	int r;
 
+	if (argc == 2 && !strcmp(argv[1], WEB_SERVE_ARGUMENT))
+		return web_serve();
+	r = parse(argc, argv, &args);
 	if (r >= 0)
 		return r;
 	p = calloc(1, sizeof(*p));
@@ -348,12 +414,16 @@ int main(int argc, char **argv)
 	console_init(&p->console, stdout, lb_clock_system());
 	p->console.events = args.events;
 	p->console.quiet = args.quiet;
-	p->report = console_reporter(&p->console);
+	web_init(&p->web, lb_clock_system());
+	voice_add(&p->voice, console_reporter(&p->console));
+	voice_add(&p->voice, web_listener(&p->web));
+	p->report = voice_reporter(&p->voice);
 	r = run(p, &args, &err);
 	if (r < 0) {
 		lb_say_error(&p->report, LB_LEVEL_ERROR, r, &err);
 		r = EXIT_FAILED;
 	}
+	web_stop(&p->web);
 	close_all(p);
 	lb_http_exit();
 	free(p);

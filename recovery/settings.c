@@ -161,12 +161,49 @@ static int data_setting(const cJSON *o, struct data_settings *d, struct lb_error
 	return r;
 }
 
+/* The page is on the interface that recovery brings up, unless another one is named. */
+static int web_setting(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	static const char *const names[] = { "port", "interface", "name", "code", "upload_max_mib", NULL };
+	struct web_options *w = &s->web;
+	const char *unknown;
+	uint64_t port, mib;
+	const cJSON *obj;
+	int r;
+
+	memcpy(w->interface, s->interface, sizeof(w->interface));
+	w->port = s->interface[0] ? CONFIG_WEB_PORT : 0;
+	w->upload_max = (uint64_t)CONFIG_WEB_UPLOAD_MAX_MIB << 20;
+	port = w->port;
+	mib = CONFIG_WEB_UPLOAD_MAX_MIB;
+	r = lb_json_obj(o, "web", &obj, err);
+	if (r)
+		return optional(r);
+	if (!lb_config_known(obj, names, &unknown))
+		return lb_error_set(err, LB_E_FORMAT, "recovery.web.%.60s: no such setting", unknown);
+	r = optional(lb_json_u64(obj, "port", &port, err));
+	if (!r)
+		r = optional(lb_json_u64(obj, "upload_max_mib", &mib, err));
+	if (!r)
+		r = optional(lb_json_str(obj, "interface", w->interface, sizeof(w->interface), err));
+	if (!r)
+		r = optional(lb_json_str(obj, "name", w->name, sizeof(w->name), err));
+	if (!r)
+		r = optional(lb_json_str(obj, "code", w->code, sizeof(w->code), err));
+	if (!r && (port > 65535 || mib > 1u << 20))
+		r = lb_error_set(err, LB_E_FORMAT, "recovery.web: the port is at most 65535, upload_max_mib at most %u",
+				 1u << 20);
+	w->port = (uint32_t)port;
+	w->upload_max = mib << 20;
+	return r;
+}
+
 static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 {
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
 		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media",
-		"data", "urls", "sources", NULL,
+		"data", "urls", "sources", "web", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -204,6 +241,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = urls_setting(o, s, err);
 	if (!r)
 		r = sources_setting(o, s, err);
+	if (!r)
+		r = web_setting(o, s, err);
 	return r ? r : media_setting(o, s, err);
 }
 

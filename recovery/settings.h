@@ -5,6 +5,7 @@
 
 #include "flow/recovery.h"
 #include "linux/config.h"
+#include "page/server.h"
 
 #define MEDIA_MAX 4
 
@@ -34,6 +35,7 @@ struct settings {
 	uint32_t url_count;
 	struct lb_config_slot sources[LB_UPDATE_SOURCES_MAX]; /* read only, for what an update is missing */
 	uint32_t source_count;
+	struct web_options web;			/* port 0: no page */
 };
 
 int settings_load(const char *path, struct settings *ret, struct lb_error *err) LB_MUST_CHECK;

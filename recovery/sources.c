@@ -52,6 +52,8 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	};
 	int r;
 
+	if (!strncmp(url, WEB_UPLOAD_URL, strlen(WEB_UPLOAD_URL)))
+		return web_open_upload(c->web, ret, err);
 	if (is_http(url))
 		return lb_http_source_open(url, &opt, ret, err);
 	if (!strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))
@@ -101,8 +103,14 @@ static bool bundle_in(const char *folder, unsigned int *n, char *ret_url, size_t
 
 static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
 {
-	const struct settings *s = ((const struct source_context *)ctx)->settings;
+	const struct source_context *c = ctx;
+	const struct settings *s = c->settings;
 
+	/* who stands in front of the page waits; a stick does not mind */
+	if (web_has_upload(c->web) && !n--) {
+		snprintf(ret_url, size, WEB_UPLOAD_URL "%u", c->web->uploads);
+		return true;
+	}
 	for (uint32_t i = 0; i < s->media_count; i++)
 		if (bundle_in(s->media[i], &n, ret_url, size))
 			return true;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where this recovery can get bundles from: servers, files, inserted media. */
+/* Where this recovery can get bundles from: servers, files, inserted media, uploads. */
 #ifndef RECOVERY_SOURCES_H
 #define RECOVERY_SOURCES_H
 
+#include "page/web.h"
 #include "settings.h"
 
 struct source_context {
 	const struct settings *settings; /* borrowed */
 	bool (*tick)(void *ctx); /* about once a second of waiting for a server; true: stop */
 	void *tick_ctx;		 /* borrowed */
+	struct web *web;	 /* borrowed: the page, where a person may upload a bundle */
 };
 
 /* @c is borrowed. */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The stream of an upload as a source: read once, front to back, with time for everything else. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "link.h"
+#include "web.h"
+
+struct upload {
+	struct lb_source source;
+	struct web *web; /* borrowed */
+	int fd;
+	uint64_t at, skip;
+};
+
+static int upload_seek(struct lb_source *s, uint64_t offset, uint64_t len, struct lb_error *err)
+{
+	struct upload *u = (struct upload *)s;
+
+	if (offset < u->at)
+		return lb_error_set(err, LB_E_UNSUPPORTED,
+				    "an upload is a stream: byte %" PRIu64 " has passed already", offset);
+	u->skip = offset - u->at;
+	return 0;
+}
+
+static ptrdiff_t receive(struct upload *u, void *buf, size_t len, struct lb_error *err)
+{
+	ssize_t n;
+
+	do
+		n = recv(u->fd, buf, len, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		u->at += (uint64_t)n;
+		u->source.fetched_bytes += (uint64_t)n;
+		return n;
+	}
+	/* it was broken off, or stood still for so long that the page gave it up */
+	return lb_error_set(err, LB_E_TRUNCATED,
+			    "the upload ended at byte %" PRIu64 ": send the same bundle again", u->at);
+}
+
+static ptrdiff_t upload_read(struct lb_source *s, void *buf, size_t len, struct lb_error *err)
+{
+	struct upload *u = (struct upload *)s;
+
+	while (u->skip) {
+		char dropped[4096];
+		ptrdiff_t n = receive(u, dropped, u->skip < sizeof(dropped) ? (size_t)u->skip : sizeof(dropped),
+				      err);
+
+		if (n < 0)
+			return n;
+		u->skip -= (uint64_t)n;
+	}
+	return receive(u, buf, len, err);
+}
+
+static void upload_close(struct lb_source *s)
+{
+	struct upload *u = (struct upload *)s;
+
+	close(u->fd);
+	free(u);
+}
+
+int web_open_upload(struct web *w, struct lb_source **ret, struct lb_error *err)
+{
+	static const struct lb_source_ops ops = {
+		.seek = upload_seek,
+		.read = upload_read,
+		.close = upload_close,
+	};
+	struct upload *u;
+
+	if (w->upload_fd < 0)
+		return lb_error_set(err, LB_E_NOT_FOUND, "nobody uploads a bundle any more");
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return lb_error_set(err, LB_E_NOMEM, "no memory for an upload");
+	u->source = (struct lb_source){ .ops = &ops, .sequential = true };
+	u->web = w;
+	u->fd = w->upload_fd;
+	w->upload_fd = -1;
+	web_send(w, LINK_TAKEN, "");
+	*ret = &u->source;
+	return 0;
+}
