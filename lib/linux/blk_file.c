@@ -4,7 +4,7 @@
  * whole: it must come from the medium, never from the page cache that the same
  * bytes were just written into.
  */
-#define _GNU_SOURCE /* O_DIRECT, fallocate */
+#define _GNU_SOURCE /* O_DIRECT, fallocate, sync_file_range */
 #include "linux/blk_file.h"
 
 #include <errno.h>
@@ -18,7 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BOUNCE_BYTES (64u * 1024u)
+#define BOUNCE_BYTES (128u * 1024u)
+/* So much is written before the device is told to begin with it: a flush waits for the rest. */
+#define WRITE_BEHIND_BYTES (256u * 1024u)
 #define DIRECT_ALIGN 4096u /* a multiple of every logical block size in use */
 
 struct blk_file {
@@ -27,8 +29,11 @@ struct blk_file {
 	int direct_fd;	 /* -1: the file system has no O_DIRECT */
 	uint64_t offset; /* of the region in the file */
 	uint64_t dirty_from, dirty_to; /* of the region, written since the last flush; equal: none */
+	uint64_t begun_to, written_to; /* of the file: between them the device was not told to begin */
 	bool no_zero;	 /* a hole was refused */
 	uint8_t *bounce; /* owned, aligned; NULL until read_medium needs it */
+	/* of the file: what of the medium lies in bounce; where the last read from it ended */
+	uint64_t ahead_from, ahead_to, medium_at;
 };
 
 static struct blk_file *to_file(struct lb_blk *b)
@@ -112,6 +117,34 @@ static void note_dirty(struct blk_file *f, uint64_t from, uint64_t to)
 		f->dirty_to = to;
 }
 
+/* Advice: how it ends, and whether it is durable, is what flush asks. */
+static void begin_writing(struct blk_file *f)
+{
+	if (f->written_to > f->begun_to)
+		(void)sync_file_range(f->fd, (off_t)f->begun_to,
+				      (off_t)(f->written_to - f->begun_to), SYNC_FILE_RANGE_WRITE);
+	f->begun_to = f->written_to;
+}
+
+/* The device writes while the next chunk is fetched, decoded and checked. */
+static void write_behind(struct blk_file *f, uint64_t at, size_t len)
+{
+	if (at != f->written_to) {
+		begin_writing(f);
+		f->begun_to = at;
+	}
+	f->written_to = at + len;
+	if (f->written_to - f->begun_to >= WRITE_BEHIND_BYTES)
+		begin_writing(f);
+}
+
+/* What was read ahead of the medium may be other bytes now. */
+static void forget_ahead(struct blk_file *f)
+{
+	f->ahead_from = 0;
+	f->ahead_to = 0;
+}
+
 static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 {
 	struct blk_file *f = to_file(b);
@@ -119,7 +152,10 @@ static int blk_file_write(struct lb_blk *b, uint64_t offset, const void *buf, si
 	size_t done;
 	int error = put(f, at, buf, len, &done);
 
+	forget_ahead(f);
 	note_dirty(f, offset, offset + len);
+	if (!error)
+		write_behind(f, at, len);
 	if (error == EIO) {
 		bool first = replace_block(f, at), last = replace_block(f, at + len - 1);
 
@@ -145,6 +181,7 @@ static int blk_file_zero(struct lb_blk *b, uint64_t offset, uint64_t len)
 
 	if (f->no_zero || from >= to)
 		return 0;
+	forget_ahead(f);
 	note_dirty(f, offset, offset + len);
 	do {
 		error = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
@@ -177,31 +214,62 @@ static int blk_file_flush(struct lb_blk *b)
 	}
 	f->dirty_from = 0;
 	f->dirty_to = 0;
+	f->begun_to = f->written_to;
 	return 0;
 }
 
-/*
- * Reads the aligned blocks around [@offset, @offset + @len) of the file; the
- * last block may be cut short by the end of the device. *@ret_n: usable bytes.
- */
-static int direct_chunk(struct blk_file *f, uint64_t offset, size_t len, uint8_t *buf, size_t *ret_n)
+static ssize_t pread_direct(struct blk_file *f, size_t len, uint64_t at)
 {
-	uint64_t start = offset & ~(uint64_t)(DIRECT_ALIGN - 1);
-	size_t lead = (size_t)(offset - start);
-	size_t want = (lead + len + DIRECT_ALIGN - 1) & ~(size_t)(DIRECT_ALIGN - 1);
 	ssize_t n;
 
-	if (want > BOUNCE_BYTES)
-		want = BOUNCE_BYTES;
 	do {
-		n = pread(f->direct_fd, f->bounce, want, (off_t)start);
+		n = pread(f->direct_fd, f->bounce, len, (off_t)at);
 	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/*
+ * Fills the bounce buffer with the blocks around [@offset, @offset + @len) of the file. Who
+ * reads on gets it full: chunks are short and no multiple of a block, so that the medium
+ * would be asked for small pieces, and for the blocks between them twice.
+ */
+static int fill_bounce(struct blk_file *f, uint64_t offset, size_t len)
+{
+	uint64_t start = offset & ~(uint64_t)(DIRECT_ALIGN - 1);
+	uint64_t end = (offset + len + DIRECT_ALIGN - 1) & ~(uint64_t)(DIRECT_ALIGN - 1);
+	uint64_t region_end = f->offset + f->blk.size_bytes;
+	size_t want = end - start < BOUNCE_BYTES ? (size_t)(end - start) : BOUNCE_BYTES, more = want;
+	ssize_t n;
+
+	if (offset == f->medium_at && start + BOUNCE_BYTES <= region_end)
+		more = BOUNCE_BYTES;
+	n = pread_direct(f, more, start);
+	if (n < 0 && more > want) /* what nobody asked for may be what cannot be read */
+		n = pread_direct(f, want, start);
 	if (n < 0)
 		return errno;
-	if ((size_t)n <= lead)
+	if ((uint64_t)n <= offset - start)
 		return ENODATA;
-	*ret_n = (size_t)n - lead < len ? (size_t)n - lead : len;
-	memcpy(buf, f->bounce + lead, *ret_n);
+	f->ahead_from = start;
+	f->ahead_to = start + (uint64_t)n;
+	return 0;
+}
+
+/* The first bytes of [@offset, @offset + @len) of the file: *@ret_n of them. */
+static int direct_chunk(struct blk_file *f, uint64_t offset, size_t len, uint8_t *buf, size_t *ret_n)
+{
+	int error = 0;
+
+	/* kept for who reads on, and for nobody else */
+	if (offset != f->medium_at || offset < f->ahead_from || offset >= f->ahead_to)
+		error = fill_bounce(f, offset, len);
+	if (error) {
+		forget_ahead(f);
+		return error;
+	}
+	*ret_n = f->ahead_to - offset < len ? (size_t)(f->ahead_to - offset) : len;
+	memcpy(buf, f->bounce + (offset - f->ahead_from), *ret_n);
+	f->medium_at = offset + *ret_n;
 	return 0;
 }
 

@@ -22,7 +22,10 @@ struct lb_blk;
 struct lb_blk_ops {
 	/* what the system would return, possibly from a cache */
 	int (*read)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
-	/* what the medium holds: never answered from a cache of this or a lower layer */
+	/*
+	 * what the medium holds: never answered from a cache of this or a lower layer; who reads
+	 * on may get what the medium held at the call before, if nothing was written since
+	 */
 	int (*read_medium)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
 	/* durable only after flush; a cut may keep, lose or tear it, and reorder it */
 	int (*write)(struct lb_blk *b, uint64_t offset, const void *buf, size_t len);

@@ -50,6 +50,12 @@ class Trace:
         if call == "fdatasync":
             self.steps.append(("flush", self.fds[fd], 0, 0))
             return
+        if call == "sync_file_range":
+            _, offset, length, how = (a.strip() for a in args.split(","))
+            assert how == "SYNC_FILE_RANGE_WRITE", "begins, and waits for nothing"
+            name, at = self.region(int(offset))
+            self.steps.append(("begin", name, at, int(length)))
+            return
         offset = int(args.rsplit(",", 1)[1])
         name, at = self.region(offset)
         self.fds[fd] = name
@@ -97,7 +103,7 @@ def traced(device, packed, images, tmp_path):
     around = device.guarded(images[2])
     log = tmp_path / "trace"
     done = subprocess.run(
-        ["strace", "-f", "-o", log, "-e", "trace=openat,pread64,pwrite64,fdatasync", "-s", "0",
+        ["strace", "-f", "-o", log, "-e", "trace=openat,pread64,pwrite64,fdatasync,sync_file_range", "-s", "0",
          device.program, "--config", device.config, "--quiet", "--install", packed[2]],
         capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -146,3 +152,24 @@ def test_copies_of_the_environment_are_written_in_turn(traced):
     for (_, before), (i, name) in zip(written, written[1:]):
         assert name != before
         assert trace.unflushed(i, before) == 0
+
+
+def test_the_device_begins_to_write_before_a_flush_waits_for_it(traced):
+    begun, left = 0, {name: 0 for name in SLOTS}
+    for what, name, _, length in traced.steps:
+        if name not in SLOTS or what == "medium":
+            continue
+        if what == "begin":
+            assert length <= left[name], "nothing else was written"
+            begun += length
+        left[name] = left[name] + length if what == "write" else 0
+        assert left[name] < MIB // 2 + 8192, "a quarter, a chunk, and the edges of zeros"
+    assert begun > 4 * MIB
+
+
+def test_the_medium_is_asked_for_large_pieces_once(traced, images):
+    end = traced.last("write", SLOTS)
+    size = len(images[2]["root"])
+    reads = [s for s in traced.steps[end:] if s[:2] == ("medium", "root")]
+    assert sum(length for *_, length in reads) < size + MIB // 2
+    assert len(reads) < size / 131072 + 8

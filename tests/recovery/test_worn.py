@@ -51,6 +51,17 @@ def test_unreadable_blocks_of_a_slot_are_written(device, packed, images, wear):
     check_installed(device, images[2], around)
 
 
+def test_unreadable_block_behind_an_image_is_nobodys_business(device, packed, images, wear):
+    """What is read ahead of the read-back may be what cannot be read."""
+    start, size = device.regions["root"]
+    behind = (len(images[2]["root"]) + BLOCK - 1) // BLOCK * BLOCK
+    assert behind + MIB <= size
+    wear([start + behind])
+    status, run = device.run("--install", str(packed[2]))
+    assert status == 0, run.text()
+    assert "medium-worn" not in run.codes()
+
+
 def test_slot_that_cannot_be_written_is_an_error(make_device, packed, wear):
     device = make_device(give_up_s=2)
     root = device.regions["root"][0]

@@ -135,6 +135,45 @@ static void write_is_read_back_from_the_medium(void **state)
 	lb_blk_close(b);
 }
 
+/* Whoever reads on is served from what was read ahead, but never with bytes from before a write. */
+static void what_was_read_ahead_is_forgotten_by_a_write(void **state)
+{
+	uint8_t new_bytes[9000], back[9000];
+	struct lb_blk *b = open_ok(0, 0, true);
+
+	(void)state;
+	memset(new_bytes, 0xee, sizeof(new_bytes));
+	for (uint64_t at = 0; at + sizeof(back) < b->size_bytes; at += sizeof(back) + 1000) {
+		check_range(b, 0, at, 1000);
+		assert_int_equal(lb_blk_write(b, at + 1000, new_bytes, sizeof(new_bytes)), 0);
+		assert_int_equal(lb_blk_flush(b), 0);
+		assert_int_equal(lb_blk_read_medium(b, at + 1000, back, sizeof(back)), 0);
+		assert_memory_equal(back, new_bytes, sizeof(back));
+	}
+	check_range(b, 0, 0, 1000);
+	if (lb_blk_zero(b, 0, b->size_bytes) == 1) { /* tmpfs and ext4 can */
+		assert_int_equal(lb_blk_read_medium(b, 1000, back, sizeof(back)), 0);
+		assert_int_equal(back[0] | back[1] | back[8999], 0);
+	}
+	lb_blk_close(b);
+}
+
+static void who_does_not_read_on_asks_the_medium(void **state)
+{
+	uint8_t new_bytes[9000], back[9000];
+	struct lb_blk *b = open_ok(0, 0, false), *other = open_ok(0, 0, true);
+
+	(void)state;
+	memset(new_bytes, 0xee, sizeof(new_bytes));
+	check_range(b, 0, 0, 1000);
+	assert_int_equal(lb_blk_write(other, 8192, new_bytes, sizeof(new_bytes)), 0);
+	assert_int_equal(lb_blk_flush(other), 0);
+	assert_int_equal(lb_blk_read_medium(b, 8192, back, sizeof(back)), 0);
+	assert_memory_equal(back, new_bytes, sizeof(back));
+	lb_blk_close(other);
+	lb_blk_close(b);
+}
+
 /* Where the file system has no holes it says so, and nothing is promised. */
 static void zeros_are_made_at_any_offset_and_nowhere_else(void **state)
 {
@@ -323,6 +362,8 @@ int main(void)
 		ON_DISK(region_larger_than_the_device_is_refused),
 		ON_DISK(write_is_read_back_from_the_medium),
 		ON_DISK(zeros_are_made_at_any_offset_and_nowhere_else),
+		ON_DISK(what_was_read_ahead_is_forgotten_by_a_write),
+		ON_DISK(who_does_not_read_on_asks_the_medium),
 		cmocka_unit_test_setup_teardown(zeros_are_made_at_any_offset_and_nowhere_else,
 						set_up_tmpfs, tear_down),
 		ON_DISK(a_block_device_makes_zeros_too),
