@@ -4,6 +4,7 @@
 import json
 import random
 import re
+import struct
 import time
 
 import bundles
@@ -103,3 +104,44 @@ def test_1_gb_image_within_8_mib(make_device, server, programs, keys):
     device = make_device(slots={"root": 1025 * MIB})
     figures = measure("1 GB", device, server, bundle, images)
     assert figures["chunks"] > 1024
+
+
+def unknown_8_gib(keys):
+    """Head and index of a bundle whose image has nothing in common with any slot; no payload."""
+    r = random.Random(8)
+    count, size = 65536, 8 * 1024 * MIB
+    lengths = []
+    for _ in range(count // 2):
+        more = r.randrange(60_000)
+        lengths += [size // count + more, size // count - more]
+    entries = b"".join(struct.pack("<II", bundles.DATA | n << 8, n // 3) + r.randbytes(32)
+                       for n in lengths)
+    stored = sum(n // 3 for n in lengths)
+    index = b"LBINDEX1" + struct.pack("<IIQQ", 40, count, size, stored) + entries
+    manifest = {"format": 1, "product": "bench", "hardware": ["bench-board"], "version": "2.0",
+                "release": 2, "min_release": 1, "created": 1700000002, "images": [{
+                    "name": "root", "target": "root", "kind": "raw", "encoding": "zstd-frames",
+                    "size": size, "sha256": "0" * 64,
+                    "index": {"name": "root.idx", "size": len(index), "sha256": bundles.sha(index)},
+                    "payload": {"name": "root.zst", "size": stored, "sha256": "0" * 64}}]}
+    return bundles.signed(manifest, keys, [("root.idx", index)])
+
+
+def test_planning_8_gib_within_8_mib(make_device, server, keys):
+    """65,536 chunks, of which none is there: the whole slot is looked through. Sparse."""
+    bundle = unknown_8_gib(keys)
+    server.put("r2.lbu", bundle)
+    device = make_device(slots={"root": 8 * 1024 * MIB})
+    device.put_records(STATE={"state": "requested", "release": 2}, REQUEST={
+        "urls": [server.url("r2.lbu")], "release": 2, "budget_bytes": 1,
+        "manifest": bundles.sha(bundles.split(bundle)[0][1])})
+    device.put_env(lifeboat_boot="recovery")
+    run = device.start()
+    run.wait_for(lambda r: r.codes())
+    peak = watch(run)
+    assert run.wait(600) == 3, run.text()
+    result = device.result()
+    assert result["code"] == "over-budget" and not result.get("main_changed")
+    figures = note("8 GiB, planned", run, peak, {"root": range(8 * 1024 * MIB)})
+    assert figures["chunks"] == 65536
+    print(f"planned in {result['plan_ms']} ms, {result['plan_cpu_ms']} of processor time")
