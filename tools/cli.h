@@ -84,6 +84,9 @@ void cli_file_abort(struct cli_file *f);
 /* An unnamed file beside @path. Returns a descriptor or -LB_E_*. */
 int cli_file_unnamed(const char *path, struct lb_error *err) LB_MUST_CHECK;
 
+/* The same in $TMPDIR; in /var/tmp without it. */
+int cli_file_temporary(struct lb_error *err) LB_MUST_CHECK;
+
 /* "DIR of @path" joined with @name, from malloc; @name alone when absolute. */
 char *cli_beside(const char *path, const char *name);
 

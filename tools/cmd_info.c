@@ -8,7 +8,30 @@
 #include "bundle_file.h"
 #include "cli.h"
 
-static cJSON *image_json(const struct lb_image *image)
+/* What only an index tells. */
+struct figures {
+	uint32_t window_bytes; /* longest prefix that a chunk is decoded with */
+	uint32_t prefix_chunks; /* that have one */
+};
+
+static int read_index(struct bundle_file *b, uint32_t number, struct figures *ret,
+		      struct lb_error *err)
+{
+	struct lb_chunk_cursor cursor = { 0 };
+	struct lb_index idx;
+	struct lb_chunk chunk;
+	int rc = lb_bundle_read_index(b->src, &b->manifest, &b->layout, number, &idx, err);
+
+	if (rc)
+		return cli_prefix(err, b->path, rc);
+	ret->window_bytes = idx.longest_prefix;
+	while (lb_index_next(&idx, &cursor, &chunk))
+		ret->prefix_chunks += chunk.reach != 0;
+	lb_index_free(&idx);
+	return 0;
+}
+
+static cJSON *image_json(const struct lb_image *image, const struct figures *f)
 {
 	cJSON *obj = cJSON_CreateObject();
 
@@ -23,10 +46,12 @@ static cJSON *image_json(const struct lb_image *image)
 	cli_json_u64(obj, "payload_size", image->payload.size_bytes);
 	cli_json_u64(obj, "chunks", (image->index.size_bytes - LB_INDEX_HEADER_BYTES) /
 			     LB_INDEX_ENTRY_BYTES);
+	cli_json_u64(obj, "prefix_chunks", f->prefix_chunks);
+	cli_json_u64(obj, "window", f->window_bytes);
 	return obj;
 }
 
-static int print_json(const struct bundle_file *b, struct lb_error *err)
+static int print_json(const struct bundle_file *b, const struct figures *f, struct lb_error *err)
 {
 	const struct lb_manifest *m = &b->manifest;
 	cJSON *root = cJSON_CreateObject(), *list;
@@ -47,14 +72,14 @@ static int print_json(const struct bundle_file *b, struct lb_error *err)
 		cJSON_AddItemToArray(list, cJSON_CreateString(b->head.signatures[i].keyid));
 	list = cJSON_AddArrayToObject(root, "images");
 	for (uint32_t i = 0; i < m->image_count; i++)
-		cJSON_AddItemToArray(list, image_json(&m->images[i]));
+		cJSON_AddItemToArray(list, image_json(&m->images[i], &f[i]));
 	return cli_print_json(root, err);
 }
 
-static void print_text(const struct bundle_file *b)
+static void print_text(const struct bundle_file *b, const struct figures *f)
 {
 	const struct lb_manifest *m = &b->manifest;
-	char created[32], digest[LB_SHA256_HEX], size[16], stored[16];
+	char created[32], digest[LB_SHA256_HEX], size[16], stored[16], window[16];
 	time_t t = (time_t)m->created_s;
 	struct tm tm;
 
@@ -77,15 +102,19 @@ static void print_text(const struct bundle_file *b)
 			printf("recovery release %u", image->recovery_release);
 		else
 			printf("slot %s, %s", image->target, lb_image_kind_name(image->kind));
-		printf(", %s as %s in %s\n", cli_size(image->size_bytes, size),
+		printf(", %s as %s in %s", cli_size(image->size_bytes, size),
 		       lb_encoding_name(image->encoding),
 		       cli_size(image->payload.size_bytes, stored));
+		if (f[i].window_bytes)
+			printf(", window %s", cli_size(f[i].window_bytes, window));
+		puts("");
 	}
 }
 
 static int run(int argc, char **argv, struct lb_error *err)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'J' }, { 0 } };
+	struct figures figures[LB_IMAGES_MAX] = { 0 };
 	bool json = false;
 	struct bundle_file b;
 	int c, rc;
@@ -99,10 +128,12 @@ static int run(int argc, char **argv, struct lb_error *err)
 	if (argc - optind != 1)
 		return cli_usage(err, "one bundle is needed");
 	rc = bundle_file_open(&b, argv[optind], NULL, err);
+	for (uint32_t i = 0; !rc && i < b.manifest.image_count; i++)
+		rc = read_index(&b, i, &figures[i], err);
 	if (!rc && json)
-		rc = print_json(&b, err);
+		rc = print_json(&b, figures, err);
 	else if (!rc)
-		print_text(&b);
+		print_text(&b, figures);
 	bundle_file_close(&b);
 	return rc;
 }

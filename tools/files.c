@@ -170,3 +170,12 @@ int cli_file_unnamed(const char *path, struct lb_error *err)
 	}
 	return fd;
 }
+
+int cli_file_temporary(struct lb_error *err)
+{
+	const char *folder = getenv("TMPDIR");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/lifeboat", folder && *folder ? folder : "/var/tmp");
+	return cli_file_unnamed(path, err);
+}

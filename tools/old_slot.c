@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "old_slot.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,15 +67,12 @@ static int decode(struct old_slot *s, struct bundle_file *b, uint32_t number, st
 {
 	struct file_sink sink;
 	uint64_t size = b->manifest.images[number].size_bytes;
-	const char *folder = getenv("TMPDIR");
-	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/slot", folder && *folder ? folder : "/var/tmp");
-	s->fd = cli_file_unnamed(path, err);
+	s->fd = cli_file_temporary(err);
 	if (s->fd < 0)
 		return s->fd;
 	if (ftruncate(s->fd, (off_t)size))
-		return cli_errno(err, path, "written");
+		return cli_errno(err, "a temporary file", "written");
 	s->known_bytes = s->blk.size_bytes = size;
 	sink = (struct file_sink){ .sink.put = file_sink_put, .fd = s->fd };
 	return bundle_file_walk(b, number, &sink.sink, err);

@@ -9,6 +9,8 @@
 #include "bundle_file.h"
 #include "cli.h"
 
+#define WINDOW_ROOM (4u * LB_MIB) /* the window is moved once in so many bytes */
+
 struct walk {
 	struct bundle_file *bundle;
 	const struct lb_image *image;
@@ -16,27 +18,43 @@ struct walk {
 	struct lb_index index;
 	struct image_sink *sink; /* borrowed; may be NULL */
 	ZSTD_DCtx *dctx;	 /* owned, as are the buffers */
-	uint8_t *stored, *out;
-	uint64_t *stored_offsets; /* of data chunks, for duplicates */
+	uint8_t *stored;
+	uint8_t *window; /* the image's last bytes before @window_end, and room for one more chunk */
+	size_t window_end, window_room;
+	int repeated;		    /* owned: a file of chunks that occur again, or -1 */
+	uint64_t repeated_bytes;    /* in it */
+	uint64_t *repeated_offsets; /* in it, of such chunks; unset: REPEATED_LATER or 0 */
 	struct lb_sha256 image_hash, payload_hash;
 	struct cli_progress progress;
 };
+
+#define REPEATED_LATER UINT64_MAX
+
+/* A duplicate cannot be decoded again: what its original was decoded with is gone by then. */
+static void find_repeated(struct walk *w)
+{
+	struct lb_chunk_cursor cursor = { 0 };
+	struct lb_chunk chunk;
+
+	while (lb_index_next(&w->index, &cursor, &chunk))
+		if (chunk.type == LB_CHUNK_DUPLICATE)
+			w->repeated_offsets[chunk.original] = REPEATED_LATER;
+}
 
 static int walk_open(struct walk *w, struct bundle_file *b, uint32_t number, struct lb_error *err)
 {
 	int rc = lb_bundle_read_index(b->src, &b->manifest, &b->layout, number, &w->index, err);
 
-	if (!rc && w->index.longest_prefix)
-		rc = lb_error_set(err, LB_E_UNSUPPORTED, "image %s: its chunks need the bytes in front of them",
-				  w->image->name);
 	if (rc)
 		return rc;
+	w->window_room = (size_t)w->index.longest_prefix + w->index.longest_chunk + WINDOW_ROOM;
 	w->dctx = ZSTD_createDCtx();
 	w->stored = malloc(w->index.longest_stored + 1);
-	w->out = malloc(w->index.longest_chunk + 1);
-	w->stored_offsets = calloc(w->index.chunk_count, sizeof(*w->stored_offsets));
-	if (!w->dctx || !w->stored || !w->out || !w->stored_offsets)
+	w->window = malloc(w->window_room);
+	w->repeated_offsets = calloc(w->index.chunk_count, sizeof(*w->repeated_offsets));
+	if (!w->dctx || !w->stored || !w->window || !w->repeated_offsets)
 		return lb_error_set(err, LB_E_NOMEM, "no memory for decoding");
+	find_repeated(w);
 	lb_sha256_start(&w->image_hash);
 	lb_sha256_start(&w->payload_hash);
 	cli_progress_start(&w->progress, w->image->name, w->image->size_bytes);
@@ -48,8 +66,10 @@ static void walk_close(struct walk *w)
 	cli_progress_end(&w->progress);
 	ZSTD_freeDCtx(w->dctx);
 	free(w->stored);
-	free(w->out);
-	free(w->stored_offsets);
+	free(w->window);
+	free(w->repeated_offsets);
+	if (w->repeated >= 0)
+		close(w->repeated);
 	lb_index_free(&w->index);
 }
 
@@ -64,10 +84,35 @@ int file_sink_put(struct image_sink *sink, uint64_t offset, const uint8_t *data,
 	return cli_write_full(f->fd, data, len);
 }
 
-/* Fetches and decodes a data chunk into @w->out. */
-static int decode(struct walk *w, const struct lb_chunk *chunk, struct lb_error *err)
+/* ---- the window ------------------------------------------------------------ */
+
+/* Where the next chunk belongs: @len bytes of room, and the longest prefix right in front. */
+static uint8_t *window_next(struct walk *w, uint32_t len)
+{
+	size_t keep = w->index.longest_prefix;
+
+	if (len > w->window_room - w->window_end) {
+		memmove(w->window, w->window + w->window_end - keep, keep);
+		w->window_end = keep;
+	}
+	return w->window + w->window_end;
+}
+
+static void window_add_zeros(struct walk *w, uint32_t len)
+{
+	if (len > w->index.longest_prefix)
+		len = w->index.longest_prefix;
+	memset(window_next(w, len), 0, len);
+	w->window_end += len;
+}
+
+/* ---- chunks ---------------------------------------------------------------- */
+
+/* Fetches and decodes a data chunk. */
+static int decode(struct walk *w, const struct lb_chunk *chunk, uint8_t *out, struct lb_error *err)
 {
 	struct lb_source *src = w->bundle->src;
+	uint32_t prefix = lb_chunk_prefix_bytes(chunk);
 	int rc = lb_source_seek(src, w->payload_offset + chunk->stored_offset, chunk->stored_length,
 				err);
 
@@ -75,23 +120,34 @@ static int decode(struct walk *w, const struct lb_chunk *chunk, struct lb_error 
 		rc = lb_source_read_full(src, w->stored, chunk->stored_length, err);
 	if (rc)
 		return rc;
-	rc = lb_chunk_decode(w->dctx, w->image->encoding, chunk, NULL, 0, w->stored, w->out);
+	rc = lb_chunk_decode(w->dctx, w->image->encoding, chunk, out - prefix, prefix, w->stored, out);
 	if (rc)
 		return lb_error_set(err, -rc, "chunk %u of image %s at byte %llu is not what was signed",
 				    chunk->number, w->image->name, (unsigned long long)chunk->offset);
+	lb_sha256_update(&w->payload_hash, w->stored, chunk->stored_length);
 	return 0;
 }
 
-/* A duplicate is its original once more; walking to that would be quadratic. */
-static int decode_duplicate(struct walk *w, const struct lb_chunk *chunk, struct lb_error *err)
+static int keep_repeated(struct walk *w, const struct lb_chunk *chunk, const uint8_t *data,
+			 struct lb_error *err)
 {
-	struct lb_chunk_cursor at = { .next = chunk->original,
-				      .stored_offset = w->stored_offsets[chunk->original] };
-	struct lb_chunk original;
+	if (w->repeated < 0)
+		w->repeated = cli_file_temporary(err);
+	if (w->repeated < 0)
+		return w->repeated;
+	if (cli_write_full(w->repeated, data, chunk->length))
+		return lb_error_set(err, LB_E_IO, "a temporary file cannot be written");
+	w->repeated_offsets[chunk->number] = w->repeated_bytes;
+	w->repeated_bytes += chunk->length;
+	return 0;
+}
 
-	if (!lb_index_next(&w->index, &at, &original))
-		return lb_error_set(err, LB_E_FORMAT, "chunk %u repeats nothing", chunk->number);
-	return decode(w, &original, err);
+static int read_repeated(struct walk *w, const struct lb_chunk *chunk, uint8_t *out,
+			 struct lb_error *err)
+{
+	if (cli_pread_full(w->repeated, out, chunk->length, w->repeated_offsets[chunk->original]))
+		return lb_error_set(err, LB_E_IO, "a temporary file cannot be read");
+	return 0;
 }
 
 static void hash_zeros(struct lb_sha256 *h, size_t len)
@@ -104,30 +160,41 @@ static void hash_zeros(struct lb_sha256 *h, size_t len)
 	}
 }
 
-static int walk_chunk(struct walk *w, const struct lb_chunk *chunk, struct lb_error *err)
+/* @ret_data: the chunk's bytes, in the window; NULL: zeros */
+static int get_chunk(struct walk *w, const struct lb_chunk *chunk, const uint8_t **ret_data,
+		     struct lb_error *err)
 {
-	const uint8_t *data = w->out;
-	int rc = 0;
+	uint8_t *out;
+	int rc;
 
-	switch (chunk->type) {
-	case LB_CHUNK_DATA:
-		w->stored_offsets[chunk->number] = chunk->stored_offset;
-		rc = decode(w, chunk, err);
-		if (!rc)
-			lb_sha256_update(&w->payload_hash, w->stored, chunk->stored_length);
-		break;
-	case LB_CHUNK_DUPLICATE:
-		rc = decode_duplicate(w, chunk, err);
-		break;
-	case LB_CHUNK_ZERO:
-		data = NULL;
+	*ret_data = NULL;
+	if (chunk->type == LB_CHUNK_ZERO) {
+		window_add_zeros(w, chunk->length);
 		hash_zeros(&w->image_hash, chunk->length);
-		break;
+		return 0;
 	}
+	out = window_next(w, chunk->length);
+	if (chunk->type == LB_CHUNK_DUPLICATE)
+		rc = read_repeated(w, chunk, out, err);
+	else
+		rc = decode(w, chunk, out, err);
+	if (!rc && w->repeated_offsets[chunk->number] == REPEATED_LATER)
+		rc = keep_repeated(w, chunk, out, err);
 	if (rc)
 		return rc;
-	if (data)
-		lb_sha256_update(&w->image_hash, data, chunk->length);
+	lb_sha256_update(&w->image_hash, out, chunk->length);
+	w->window_end += chunk->length;
+	*ret_data = out;
+	return 0;
+}
+
+static int walk_chunk(struct walk *w, const struct lb_chunk *chunk, struct lb_error *err)
+{
+	const uint8_t *data;
+	int rc = get_chunk(w, chunk, &data, err);
+
+	if (rc)
+		return rc;
 	if (w->sink && w->sink->put(w->sink, chunk->offset, data, chunk->length))
 		return lb_error_set(err, LB_E_IO, "image %s cannot be written at byte %llu",
 				    w->image->name, (unsigned long long)chunk->offset);
@@ -158,6 +225,7 @@ int bundle_file_walk(struct bundle_file *b, uint32_t number, struct image_sink *
 		.image = &b->manifest.images[number],
 		.payload_offset = b->layout.payload_offset[number],
 		.sink = sink,
+		.repeated = -1,
 	};
 	struct lb_chunk_cursor cursor = { 0 };
 	struct lb_chunk chunk;
