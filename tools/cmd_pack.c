@@ -7,17 +7,19 @@
 #include <zstd.h>
 
 #include "archive.h"
+#include "base/bytes.h"
 #include "describe.h"
 #include "pack_image.h"
 #include "signer.h"
 
 #define THREADS_MAX 64
+#define WINDOW_BYTES 0
 
 struct pack {
 	const char *description_path, *out; /* borrowed */
 	const char *keys[LB_SIGNATURES_MAX];
 	unsigned int key_count;
-	unsigned long threads, level;
+	unsigned long threads, level, window_bytes;
 	bool json;
 	struct description d;
 	struct pack_image images[LB_IMAGES_MAX];
@@ -31,7 +33,8 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' }, { "key", required_argument, NULL, 'k' },
 		{ "jobs", required_argument, NULL, 'j' },   { "level", required_argument, NULL, 'l' },
-		{ "json", no_argument, NULL, 'J' },	    { 0 },
+		{ "json", no_argument, NULL, 'J' },	    { "window", required_argument, NULL, 'w' },
+		{ 0 },
 	};
 	int c;
 
@@ -46,6 +49,9 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 		else if (c == 'l' && cli_number(optarg, (unsigned long)ZSTD_maxCLevel(), &p->level) &&
 			 p->level)
 			continue;
+		else if (c == 'w' && cli_number(optarg, LB_REACH_MAX_BYTES, &p->window_bytes) &&
+			 p->window_bytes % LB_REACH_UNIT_BYTES == 0)
+			continue;
 		else if (c == 'J')
 			p->json = true;
 		else
@@ -59,6 +65,11 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 
 static int pack_images(struct pack *p, struct lb_error *err)
 {
+	struct pack_options options = {
+		.threads = (unsigned int)p->threads,
+		.level = (int)p->level,
+		.window_bytes = (uint32_t)p->window_bytes,
+	};
 	int rc;
 
 	p->spool = cli_file_unnamed(p->out, err);
@@ -71,8 +82,7 @@ static int pack_images(struct pack *p, struct lb_error *err)
 		if (!rc)
 			rc = pack_image_scan(pi, err);
 		if (!rc)
-			rc = pack_image_compress(pi, p->spool, &p->spool_end,
-						 (unsigned int)p->threads, (int)p->level, err);
+			rc = pack_image_compress(pi, p->spool, &p->spool_end, &options, err);
 		if (rc)
 			return rc;
 	}
@@ -137,7 +147,9 @@ static int report_json(const struct pack *p, struct lb_error *err)
 		cJSON_AddStringToObject(obj, "name", pi->image->name);
 		cli_json_u64(obj, "size", pi->image->size_bytes);
 		cli_json_u64(obj, "payload", pi->image->payload.size_bytes);
+		cli_json_u64(obj, "index", pi->image->index.size_bytes);
 		cli_json_u64(obj, "chunks", pi->chunk_count);
+		cli_json_u64(obj, "prefix_chunks", pi->prefix_count);
 		cli_json_u64(obj, "zero_chunks", pi->zero_count);
 		cli_json_u64(obj, "zero_bytes", pi->zero_bytes);
 		cli_json_u64(obj, "duplicate_chunks", pi->duplicate_count);
@@ -184,6 +196,7 @@ static int run(int argc, char **argv, struct lb_error *err)
 	p->spool = -1;
 	p->threads = processors();
 	p->level = 19;
+	p->window_bytes = WINDOW_BYTES;
 	rc = parse_options(argc, argv, p, err);
 	if (!rc)
 		rc = description_load(&p->d, p->description_path, err);
@@ -214,6 +227,9 @@ const struct cli_command cmd_pack = {
 	"  -k, --key FILE     sign with this private key (repeat for several; none: see `sign`)\n"
 	"  -j, --jobs N       compress on N threads (default: all processors); same result\n"
 	"      --level N      zstd level, 1 to 22 (default 19)\n"
+	"      --window BYTES how far a chunk may refer back to what precedes it in the image: a\n"
+	"                     multiple of 8192, at most 2088960, and no more than recovery's\n"
+	"                     CONFIG_WINDOW_KIB (default 0: every chunk by itself)\n"
 	"      --json         the summary as JSON\n\n"
 	"The description; image files are found relative to it:\n\n"
 	"  { \"product\": \"acme-gw\", \"hardware\": [\"acme,gw-2\"],\n"

@@ -1,169 +1,141 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Second pass. Threads take data chunks in order and compress them into a ring
- * of slots; the caller's thread stores the slots in order. No slot is reused
- * before it was stored, so memory is bounded, and the order is always the same.
+ * Second pass. Threads take segments in order and encode them into a ring of slots;
+ * the caller's thread stores the slots in order. No slot is reused before it was
+ * stored, so memory is bounded, and the order is always the same.
  */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "base/bytes.h"
-#include "pack_image.h"
+#include "pack_segment.h"
 
-#define SLOTS_PER_THREAD 4
+#define SLOTS_PER_THREAD 2
 
 struct slot {
-	uint8_t *out; /* owned */
-	uint32_t number, stored_length;
+	struct pack_segment seg;
 	bool done;
 	int rc;
 };
 
 struct job {
 	struct pack_image *p;
-	int level;
-	size_t out_bytes;
-	struct slot *slots; /* owned; @slot_count */
+	const struct pack_options *options;
+	struct pack_stored *stored; /* owned; of all chunks */
+	struct slot *slots;	    /* owned; @slot_count */
 	unsigned int slot_count;
 	pthread_mutex_t lock; /* everything below, and slots' done */
 	pthread_cond_t changed;
-	uint32_t next_number;	      /* index entry to look at next */
-	uint64_t next_offset;	      /* its place in the image */
-	uint64_t handed_out, stored; /* data chunks so far */
-	bool stop;
+	uint32_t next_number;	       /* index entry to look at next */
+	uint64_t next_offset;	       /* its place in the image */
+	uint64_t handed_out, stored_count; /* segments so far */
+	bool all_handed_out, stop;
 };
 
-struct task {
-	struct slot *slot;
-	uint64_t offset;
-	struct pack_entry entry;
-};
-
-/* The next data chunk and a free slot for it; false when there is none or work stops. */
-static bool take(struct job *j, struct task *ret)
+/* The next segment with a free slot; NULL when there is none or work stops. */
+static struct slot *take(struct job *j)
 {
-	bool found = false;
+	struct slot *slot = NULL;
 
 	pthread_mutex_lock(&j->lock);
-	while (!j->stop && j->handed_out - j->stored == j->slot_count)
+	while (!j->stop && j->handed_out - j->stored_count == j->slot_count)
 		pthread_cond_wait(&j->changed, &j->lock);
-	while (!j->stop && !found && j->next_number < j->p->chunk_count) {
-		pack_entry_get(j->p->index, j->next_number, &ret->entry);
-		ret->offset = j->next_offset;
-		found = ret->entry.type == LB_CHUNK_DATA;
-		if (found) {
-			ret->slot = &j->slots[j->handed_out++ % j->slot_count];
-			ret->slot->number = j->next_number;
+	if (!j->stop && !j->all_handed_out) {
+		slot = &j->slots[j->handed_out % j->slot_count];
+		if (pack_segment_next(j->p, &j->next_number, &j->next_offset, &slot->seg)) {
+			j->handed_out++;
+		} else {
+			j->all_handed_out = true;
+			slot = NULL;
 		}
-		j->next_number++;
-		j->next_offset += ret->entry.length;
+		pthread_cond_broadcast(&j->changed);
 	}
 	pthread_mutex_unlock(&j->lock);
-	return found;
-}
-
-/* 0, or why: the image is read a second time, and must not have changed. */
-static int encode(struct job *j, ZSTD_CCtx *cctx, const struct task *t, uint8_t *in)
-{
-	enum lb_encoding encoding = j->p->image->encoding;
-	uint8_t digest[LB_SHA256_BYTES];
-	uint8_t *dst = encoding == LB_ENC_NONE ? t->slot->out : in;
-	size_t n = t->entry.length;
-
-	if (cli_pread_full(j->p->fd, dst, n, t->offset))
-		return -LB_E_IO;
-	lb_sha256(dst, n, digest);
-	if (memcmp(digest, t->entry.sha256, sizeof(digest)))
-		return -LB_E_CHANGED;
-	if (encoding == LB_ENC_ZSTD_FRAMES) {
-		n = ZSTD_compressCCtx(cctx, t->slot->out, j->out_bytes, in, n, j->level);
-		if (ZSTD_isError(n))
-			return -LB_E_NOMEM;
-	}
-	t->slot->stored_length = (uint32_t)n;
-	return 0;
+	return slot;
 }
 
 static void *work(void *arg)
 {
 	struct job *j = arg;
-	ZSTD_CCtx *cctx = ZSTD_createCCtx();
-	uint8_t *in = malloc(LB_CHUNK_MAX_BYTES);
-	struct task t;
+	struct pack_encoder *encoder = pack_encoder_new(j->p, j->options);
+	struct slot *slot;
 
-	while (take(j, &t)) {
-		int rc = cctx && in ? encode(j, cctx, &t, in) : -LB_E_NOMEM;
+	while ((slot = take(j))) {
+		int rc = encoder ? pack_encoder_run(encoder, &slot->seg, j->stored) : -LB_E_NOMEM;
 
 		pthread_mutex_lock(&j->lock);
-		t.slot->rc = rc;
-		t.slot->done = true;
+		slot->rc = rc;
+		slot->done = true;
 		pthread_cond_broadcast(&j->changed);
 		pthread_mutex_unlock(&j->lock);
 	}
-	ZSTD_freeCCtx(cctx);
-	free(in);
+	pack_encoder_free(encoder);
 	return NULL;
 }
 
-/* Waits for the next chunk in order, appends it to @spool, frees its slot. */
-static int store_next(struct job *j, int spool, struct lb_sha256 *hash, struct cli_progress *progress)
+/* Waits for the next segment in order; NULL when all are stored. */
+static struct slot *wait_for_next(struct job *j)
 {
-	struct slot *slot = &j->slots[j->stored % j->slot_count];
-	struct pack_entry e;
-	int rc;
+	struct slot *slot = &j->slots[j->stored_count % j->slot_count];
+	bool end;
 
 	pthread_mutex_lock(&j->lock);
-	while (!slot->done)
+	while (j->handed_out == j->stored_count ? !j->all_handed_out : !slot->done)
 		pthread_cond_wait(&j->changed, &j->lock);
+	end = j->handed_out == j->stored_count;
 	pthread_mutex_unlock(&j->lock);
-	rc = slot->rc;
+	return end ? NULL : slot;
+}
+
+/* Appends the segment to @spool and frees its slot. */
+static int store(struct job *j, struct slot *slot, int spool, struct lb_sha256 *hash)
+{
+	int rc = slot->rc;
+
 	if (!rc)
-		rc = cli_write_full(spool, slot->out, slot->stored_length);
+		rc = cli_write_full(spool, slot->seg.out, slot->seg.out_len);
 	if (rc)
 		return rc;
-	lb_sha256_update(hash, slot->out, slot->stored_length);
+	lb_sha256_update(hash, slot->seg.out, slot->seg.out_len);
+	j->p->image->payload.size_bytes += slot->seg.out_len;
 
 	pthread_mutex_lock(&j->lock);
-	pack_entry_get(j->p->index, slot->number, &e);
-	e.reference = slot->stored_length;
-	pack_entry_put(j->p->index, slot->number, &e);
-	j->p->image->payload.size_bytes += slot->stored_length;
 	slot->done = false;
-	j->stored++;
+	j->stored_count++;
 	pthread_cond_broadcast(&j->changed);
 	pthread_mutex_unlock(&j->lock);
-	cli_progress_add(progress, e.length);
 	return 0;
 }
 
-static int store_all(struct job *j, int spool, struct cli_progress *progress)
+static int store_all(struct job *j, int spool)
 {
+	struct cli_progress progress;
 	struct lb_sha256 hash;
+	struct slot *slot;
 	int rc = 0;
 
 	lb_sha256_start(&hash);
-	while (!rc && j->stored < j->p->data_count)
-		rc = store_next(j, spool, &hash, progress);
+	cli_progress_start(&progress, j->p->image->name, j->p->image->size_bytes);
+	while (!rc && (slot = wait_for_next(j))) {
+		cli_progress_add(&progress, slot->seg.offset + slot->seg.len - progress.done);
+		rc = store(j, slot, spool, &hash);
+	}
+	cli_progress_end(&progress);
 	lb_sha256_finish(&hash, j->p->image->payload.sha256);
 	return rc;
 }
 
-/* Starts @threads, stores what they make, ends them. */
-static int run(struct job *j, unsigned int threads, int spool)
+/* Starts threads, stores what they make, ends them. */
+static int run(struct job *j, int spool)
 {
-	pthread_t *id = calloc(threads, sizeof(*id));
-	struct cli_progress progress;
+	pthread_t *id = calloc(j->options->threads, sizeof(*id));
 	unsigned int started = 0;
 	int rc;
 
-	while (id && started < threads && !pthread_create(&id[started], NULL, work, j))
+	while (id && started < j->options->threads && !pthread_create(&id[started], NULL, work, j))
 		started++;
-	cli_progress_start(&progress, j->p->image->name,
-			   j->p->image->size_bytes - j->p->zero_bytes - j->p->duplicate_bytes);
-	rc = started ? store_all(j, spool, &progress) : -LB_E_NOMEM;
-	cli_progress_end(&progress);
+	rc = started ? store_all(j, spool) : -LB_E_NOMEM;
 	pthread_mutex_lock(&j->lock);
 	j->stop = true;
 	pthread_cond_broadcast(&j->changed);
@@ -174,60 +146,83 @@ static int run(struct job *j, unsigned int threads, int spool)
 	return rc;
 }
 
-static bool make_slots(struct job *j, unsigned int threads)
+static bool make_slots(struct job *j)
 {
 	bool ok;
 
-	j->slot_count = threads * SLOTS_PER_THREAD;
-	j->out_bytes = ZSTD_compressBound(LB_CHUNK_MAX_BYTES);
+	j->slot_count = j->options->threads * SLOTS_PER_THREAD;
+	j->stored = calloc(LB_INDEX_CHUNKS_MAX, sizeof(*j->stored));
 	j->slots = calloc(j->slot_count, sizeof(*j->slots));
-	ok = j->slots != NULL;
+	ok = j->stored && j->slots;
 	for (unsigned int i = 0; ok && i < j->slot_count; i++)
-		ok = (j->slots[i].out = malloc(j->out_bytes)) != NULL;
+		ok = (j->slots[i].seg.out = malloc(PACK_SEGMENT_OUT_BYTES)) != NULL;
 	return ok;
 }
 
 static void free_slots(struct job *j)
 {
 	for (unsigned int i = 0; j->slots && i < j->slot_count; i++)
-		free(j->slots[i].out);
+		free(j->slots[i].seg.out);
 	free(j->slots);
+	free(j->stored);
 }
 
-static void finish_index(struct pack_image *p)
+static void finish_index(struct pack_image *p, const struct pack_stored *stored)
 {
 	struct lb_member *m = &p->image->index;
+	struct pack_entry e;
 
 	memcpy(p->index, "LBINDEX1", 8);
 	lb_put_le32(p->index + 8, LB_INDEX_ENTRY_BYTES);
 	lb_put_le32(p->index + 12, p->chunk_count);
 	lb_put_le64(p->index + 16, p->image->size_bytes);
 	lb_put_le64(p->index + 24, p->image->payload.size_bytes);
+	for (uint32_t i = 0; i < p->chunk_count; i++) {
+		pack_entry_get(p->index, i, &e);
+		if (e.type != LB_CHUNK_DATA)
+			continue;
+		e.reference = stored[i].length;
+		e.reach = stored[i].reach;
+		p->prefix_count += e.reach != 0;
+		pack_entry_put(p->index, i, &e);
+	}
 	m->size_bytes = LB_INDEX_HEADER_BYTES + (uint64_t)p->chunk_count * LB_INDEX_ENTRY_BYTES;
 	lb_sha256(p->index, (size_t)m->size_bytes, m->sha256);
 }
 
+static const char *what_failed(int rc)
+{
+	switch (rc) {
+	case -LB_E_CHANGED:
+		return "changed while it was packed";
+	case -LB_E_NOMEM:
+		return "cannot be compressed: memory ran out";
+	case -LB_E_DIGEST:
+		return "cannot be compressed: a frame does not give its chunk back";
+	default:
+		return "or the output's folder cannot be read or written";
+	}
+}
+
 int pack_image_compress(struct pack_image *p, int spool, uint64_t *spool_end,
-			unsigned int threads, int level, struct lb_error *err)
+			const struct pack_options *options, struct lb_error *err)
 {
 	struct job j = {
 		.p = p,
-		.level = level,
+		.options = options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};
 	int rc;
 
 	p->image->payload.size_bytes = 0;
-	rc = make_slots(&j, threads) ? run(&j, threads, spool) : -LB_E_NOMEM;
+	rc = make_slots(&j) ? run(&j, spool) : -LB_E_NOMEM;
+	if (!rc)
+		finish_index(p, j.stored);
 	free_slots(&j);
 	if (rc)
-		return lb_error_set(err, -rc, "%s %s", p->path,
-				    rc == -LB_E_CHANGED ? "changed while it was packed" :
-				    rc == -LB_E_NOMEM	? "cannot be compressed: memory ran out" :
-							  "or the output's folder cannot be read or written");
+		return lb_error_set(err, -rc, "%s %s", p->path, what_failed(rc));
 	p->payload_offset = *spool_end;
 	*spool_end += p->image->payload.size_bytes;
-	finish_index(p);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct pack_image {
 	uint8_t *index;		/* owned: LB_INDEX_MAX_BYTES, filled as it is stored */
 	uint32_t chunk_count, data_count, zero_count, duplicate_count;
 	uint64_t zero_bytes, duplicate_bytes;
+	uint32_t prefix_count;	 /* data chunks that are decoded with a prefix */
 	uint64_t payload_offset; /* in the spool file */
 };
 
@@ -30,17 +31,25 @@ void pack_image_close(struct pack_image *p);
 /* First pass. -LB_E_TOO_BIG: no cutting gives few enough chunks. */
 int pack_image_scan(struct pack_image *p, struct lb_error *err) LB_MUST_CHECK;
 
+struct pack_options {
+	unsigned int threads;
+	int level;		/* of zstd */
+	uint32_t window_bytes;	/* how far chunks may reach; of LB_REACH_UNIT_BYTES, 0: not at all */
+};
+
 /*
  * Second pass: appends the payload to @spool, whose end is @*spool_end, and completes
  * the index and the image's members.
  */
 int pack_image_compress(struct pack_image *p, int spool, uint64_t *spool_end,
-			unsigned int threads, int level, struct lb_error *err) LB_MUST_CHECK;
+			const struct pack_options *options, struct lb_error *err) LB_MUST_CHECK;
 
 /* Reading and writing entries of an index under construction. */
 struct pack_entry {
 	uint8_t type;
-	uint32_t length, reference;
+	uint8_t reach; /* data */
+	uint32_t length;
+	uint32_t reference; /* data: stored length */
 	uint8_t sha256[LB_SHA256_BYTES];
 };
 

@@ -26,7 +26,7 @@ void pack_entry_put(uint8_t *index, uint32_t number, const struct pack_entry *e)
 	uint8_t *out = index + LB_INDEX_HEADER_BYTES + (size_t)number * LB_INDEX_ENTRY_BYTES;
 
 	lb_put_le32(out, e->type | e->length << 8);
-	lb_put_le32(out + 4, e->reference);
+	lb_put_le32(out + 4, e->reference | (uint32_t)e->reach << 24);
 	memcpy(out + 8, e->sha256, sizeof(e->sha256));
 }
 
@@ -37,6 +37,11 @@ void pack_entry_get(const uint8_t *index, uint32_t number, struct pack_entry *re
 	ret->type = in[0];
 	ret->length = lb_get_le32(in) >> 8;
 	ret->reference = lb_get_le32(in + 4);
+	ret->reach = 0;
+	if (ret->type == LB_CHUNK_DATA) {
+		ret->reach = in[7];
+		ret->reference &= 0xffffff;
+	}
 	memcpy(ret->sha256, in + 8, sizeof(ret->sha256));
 }
 

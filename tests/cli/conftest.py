@@ -86,6 +86,17 @@ def words(size, seed=1):
     return (out * (size // len(out) + 1))[:size]
 
 
+def shuffled(size, seed=1, count=60, longest=5000):
+    """Pieces in any order: their first occurrences are noise, later ones are found in front."""
+    rng = random.Random(seed)
+    pieces = [rng.randbytes(rng.randint(longest // 4, longest)) for _ in range(count)]
+    out = []
+    while size > 0:
+        out.append(rng.choice(pieces)[:size])
+        size -= len(out[-1])
+    return b"".join(out)
+
+
 @pytest.fixture(scope="session")
 def sample():
     """Data, zeros, repetition, an odd length."""

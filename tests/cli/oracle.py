@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import tarfile
+import tempfile
 
 DATA, ZERO, DUPLICATE = range(3)
 
@@ -30,21 +31,54 @@ def entries(index):
     result = []
     for i in range(count):
         first, reference = struct.unpack_from("<II", index, 32 + 40 * i)
+        if first & 255 == DATA:
+            reference &= 0xffffff
         result.append((first & 255, first >> 8, reference, index[40 + 40 * i:72 + 40 * i]))
     return result, image, payload
+
+
+def reaches(index):
+    """How many times 8 KiB in front of it each entry's chunk is decoded with"""
+    count = (len(index) - 32) // 40
+    return [index[39 + 40 * i] if index[32 + 40 * i] == DATA else 0 for i in range(count)]
+
+
+def unzstd(frame, prefix=b""):
+    """What a person would type; None when the frame does not decode"""
+    if not prefix:
+        return run("zstd", "-d", "-c", data=frame)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(prefix)
+        file.flush()
+        done = subprocess.run(["zstd", "-d", "-c", f"--patch-from={file.name}"], input=frame,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return None if done.returncode else done.stdout
+
+
+def chunks(index, payload):
+    """(offset, length, reach, stored bytes) of the data chunks"""
+    offset, at, result = 0, 0, []
+    for (kind, length, stored, _), reach in zip(entries(index)[0], reaches(index)):
+        if kind == DATA:
+            result.append((offset, length, reach, payload[at:at + stored]))
+            at += stored
+        offset += length
+    return result
 
 
 def decode(index, payload, encoding):
     """The image, every rule of an index asserted on the way."""
     table, image_size, payload_size = entries(index)
     assert payload_size == len(payload) and 1 <= len(table) <= 65536
-    image, at, chunks = [], 0, []
+    reach, at, chunks, image = reaches(index), 0, [], bytearray()
     for number, (kind, length, reference, digest) in enumerate(table):
         if kind == DATA:
             assert 1 <= length <= 1 << 20
             stored = payload[at:at + reference]
             at += reference
-            data = run("zstd", "-d", "-c", data=stored) if encoding == "zstd-frames" else stored
+            assert encoding == "zstd-frames" or not reach[number]
+            prefix = image[max(0, len(image) - 8192 * reach[number]):] if reach[number] else b""
+            data = unzstd(stored, prefix) if encoding == "zstd-frames" else stored
         elif kind == ZERO:
             assert reference == 0 and digest == bytes(32) and 1 <= length <= 0xffffff
             data = bytes(length)
@@ -55,11 +89,9 @@ def decode(index, payload, encoding):
         if kind != ZERO:
             assert hashlib.sha256(data).digest() == digest
         chunks.append(data)
-        image.append(data)
-    assert at == payload_size
-    result = b"".join(image)
-    assert len(result) == image_size
-    return result
+        image += data
+    assert at == payload_size and len(image) == image_size
+    return bytes(image)
 
 
 def key_id(public_pem):

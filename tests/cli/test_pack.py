@@ -37,7 +37,7 @@ def test_gnu_tar_makes_the_same_archive(tool, sample):
 
 def test_sha256sum_and_zstd_suffice_for_plain_images(tool):
     image = words(600000)
-    bundle = tool.pack({"root": image})
+    bundle = tool.pack({"root": image}, options=("-k", "key.pem", "--window", "0"))
     oracle.run("tar", "xf", bundle, "-C", tool.folder)
     manifest = json.loads((tool.folder / "manifest.json").read_text())
     sums = "".join(f"{m['sha256']}  {m['name']}\n"
@@ -138,7 +138,8 @@ def test_memory_does_not_depend_on_the_image(tool):
         done = subprocess.run(["/usr/bin/python3", "-c", "import resource, subprocess, sys\n"
                                "subprocess.run(sys.argv[1:], check=True, stdout=2)\n"
                                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-                               program, "pack", "d.json", "-o", "a.lbu", "-j", "2", "--level", "3"],
+                               program, "pack", "d.json", "-o", "a.lbu", "-j", "2", "--level", "3",
+                               "--window", "1048576"],
                               cwd=tool.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               check=True)
         peak.append(int(done.stdout))
