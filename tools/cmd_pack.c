@@ -13,7 +13,7 @@
 #include "signer.h"
 
 #define THREADS_MAX 64
-#define WINDOW_BYTES 0
+#define WINDOW_BYTES LB_MIB /* CONFIG_WINDOW_KIB of a recovery that is not configured otherwise */
 
 struct pack {
 	const char *description_path, *out; /* borrowed */
@@ -229,7 +229,7 @@ const struct cli_command cmd_pack = {
 	"      --level N      zstd level, 1 to 22 (default 19)\n"
 	"      --window BYTES how far a chunk may refer back to what precedes it in the image: a\n"
 	"                     multiple of 8192, at most 2088960, and no more than recovery's\n"
-	"                     CONFIG_WINDOW_KIB (default 0: every chunk by itself)\n"
+	"                     CONFIG_WINDOW_KIB (default 1048576; 0: every chunk by itself)\n"
 	"      --json         the summary as JSON\n\n"
 	"The description; image files are found relative to it:\n\n"
 	"  { \"product\": \"acme-gw\", \"hardware\": [\"acme,gw-2\"],\n"
