@@ -74,7 +74,8 @@ class Lab:
     def close(self):
         self.reboot()
         self.server.stop()
-        shutil.rmtree(self.logs, ignore_errors=True)
+        for folder in (self.logs, self.folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def url(self, name):
         return self.server.url(name, "http")

@@ -7,8 +7,7 @@ MIB = 1024 * 1024
 CHUNK = 256 * 1024  # the longest one, docs/SPEC.md
 FIGURES = ("cpu_s", "wall_s", "rss_kib", "tree_rss_kib", "fetched_bytes", "requests",
            "repeated_bytes", "second_fetched_bytes")
-PHASES = {"plan": "looking at what is there", "install": "copying, fetching, writing",
-          "readback": "reading back"}
+PHASES = {"plan": "planning", "install": "install pass", "readback": "read-back"}
 TITLES = {
     "full": "Full installation; the slot holds what is of no use",
     "empty": "Full installation; the slot holds zeros",
@@ -99,12 +98,12 @@ class Goals:
         plain = {t: v for (t, c) in self.rows if c == "update" and not t.startswith("lifeboat")
                  and t not in PATCHES and (v := self.value(t, c, "fetched_bytes"))}
         best = min(plain, key=plain.get, default=None)
-        self.ratio(f"fetched for the update / the best peer without patches ({best})",
+        self.ratio(f"fetched for the update / the best peer without patches ({best or 'none'})",
                    self.value("lifeboat", "update", "fetched_bytes"), plain.get(best), 1.0)
         patches = {t: self.pair["stored_bytes"][t]["patch"] for t in PATCHES[1:]
                    if "patch" in (self.pair["stored_bytes"].get(t) or {})}
         best = min(patches, key=patches.get, default=None)
-        self.ratio(f"fetched with --from / the best patch ({best})",
+        self.ratio(f"fetched with --from / the best patch ({best or 'none'})",
                    self.value("lifeboat --from", "update", "fetched_bytes"),
                    patches.get(best), 1.0)
 
@@ -164,7 +163,7 @@ def show_case(pair, case):
                       number(row.get("rewritten_bytes"), 1e6)]
         line(cells)
         for name, told in row.get("phases", {}).items():
-            line([f"  {PHASES[name]}"[:22], number(told["cpu_s"]), "", number(told["wall_s"])])
+            line([f"  {PHASES[name]}", number(told["cpu_s"]), "", number(told["wall_s"])])
 
 
 def show_sizes(pair):
