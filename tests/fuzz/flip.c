@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A small bundle, installed by the real code into slots in memory, once for every byte that
+ * Two small bundles, installed by the real code into slots in memory, once for every byte that
  * is changed and every length that is cut off: refused, or the result is identical; and
- * never a write outside of the two slots that it names. Then the largest manifest and the
+ * never a write outside of the two slots that they name. Then the largest manifest and the
  * largest indexes: what they cost is what is written down.
  */
 #include <zstd.h>
@@ -290,12 +290,14 @@ static uint8_t *make_index(struct lb_image *im)
 	lb_put_le32(bytes + 12, LB_INDEX_CHUNKS_MAX);
 	for (uint32_t i = 0; i < LB_INDEX_CHUNKS_MAX; i++) {
 		uint8_t *e = bytes + LB_INDEX_HEADER_BYTES + (size_t)i * LB_INDEX_ENTRY_BYTES;
-		bool largest = !i; /* one chunk of the largest size, zeros behind it */
+		/* zeros, and one chunk of the largest size behind the longest prefix */
+		bool largest = i == LB_INDEX_CHUNKS_MAX - 1;
+		uint32_t length = largest ? LB_CHUNK_MAX_BYTES : 32;
 
-		lb_put_le32(e, (largest ? LB_CHUNK_MAX_BYTES : 8) << 8 |
-				       (largest ? LB_CHUNK_DATA : LB_CHUNK_ZERO));
-		lb_put_le32(e + 4, largest ? LB_STORED_MAX_BYTES : 0);
-		im->size_bytes += largest ? LB_CHUNK_MAX_BYTES : 8;
+		lb_put_le32(e, length << 8 | (largest ? LB_CHUNK_DATA : LB_CHUNK_ZERO));
+		lb_put_le32(e + 4, largest ? LB_STORED_MAX_BYTES |
+						     LB_WINDOW_BYTES / LB_REACH_UNIT_BYTES << 24 : 0);
+		im->size_bytes += length;
 	}
 	im->encoding = LB_ENC_ZSTD_FRAMES;
 	im->payload.size_bytes = LB_STORED_MAX_BYTES;
@@ -330,8 +332,9 @@ static void largest_indexes(void)
 	CHECK(!lb_update_load(&u, &m, &layout, slots, &mem.src, &t.clock, NULL, NULL));
 	spent = fuzz_alloc_stop();
 	CHECK(mem.src.fetched_bytes == (uint64_t)LB_IMAGES_MAX * LB_INDEX_MAX_BYTES);
-	CHECK(spent.total_bytes <= LB_IMAGES_MAX * per_image + LB_CHUNK_MAX_BYTES +
-					   LB_STORED_MAX_BYTES + 256u * 1024u);
+	CHECK(u.images[0].index.longest_prefix == LB_WINDOW_BYTES);
+	CHECK(spent.total_bytes <= LB_IMAGES_MAX * per_image + 2 * LB_WINDOW_BYTES +
+					   LB_CHUNK_MAX_BYTES + LB_STORED_MAX_BYTES + 256u * 1024u);
 	printf("flip: %d images of %u chunks: %zu KiB allocated, %zu KiB an image\n", LB_IMAGES_MAX,
 	       LB_INDEX_CHUNKS_MAX, spent.total_bytes / 1024, per_image / 1024);
 	CHECK(!lb_update_plan(&u, NULL));
@@ -343,26 +346,23 @@ static void largest_indexes(void)
 	free(index);
 }
 
-int main(int argc, char **argv)
+static void every_change(const char *bundle, const char *root, const char *key, bool quick)
 {
-	bool quick = argc > 1 && !strcmp(argv[1], "--quick");
-	struct file key = load("key.pub.pem");
+	struct file pem = load(key);
 	struct tally whole = { 0 };
 
-	t.bundle = load("small.lbu");
+	t.bundle = load(bundle);
 	t.want[0] = load("boot.img");
-	t.want[1] = load("root.img");
-	CHECK(!lb_keyring_add(&t.ring, key.bytes, key.len, NULL));
+	t.want[1] = load(root);
+	CHECK(!lb_keyring_add(&t.ring, pem.bytes, pem.len, NULL));
 	make_device();
+	printf("flip: %s, %zu bytes\n", bundle, t.bundle.len);
 	CHECK(!attempt(t.bundle.bytes, t.bundle.len, &whole)); /* unchanged, it is installed */
 	every_changed_byte(0x01);
 	if (!quick) {
 		every_changed_byte(0xff);
 		every_length();
 	}
-	largest_manifest();
-	largest_indexes();
-
 	for (int i = 0; i < REGIONS; i++) {
 		fuzz_blk_free(&t.blk[i]);
 		free(t.before[i]);
@@ -371,6 +371,16 @@ int main(int argc, char **argv)
 	free(t.bundle.bytes);
 	free(t.want[0].bytes);
 	free(t.want[1].bytes);
-	free(key.bytes);
+	free(pem.bytes);
+}
+
+int main(int argc, char **argv)
+{
+	bool quick = argc > 1 && !strcmp(argv[1], "--quick");
+
+	every_change("small.lbu", "root.img", "key.pub.pem", quick);
+	every_change("prefix.lbu", "prefix.img", "prefix.pub.pem", quick);
+	largest_manifest();
+	largest_indexes();
 	return 0;
 }

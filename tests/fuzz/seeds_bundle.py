@@ -3,6 +3,7 @@
 import copy
 import os
 import struct
+import tempfile
 
 from seedlib import (
     LBC, LBU, changed, dump, header, manifest, member, members, one_image, put, run)
@@ -112,10 +113,20 @@ def entry(kind, length, reference, digest=bytes(32)):
 
 def index(entries, image=None, payload=None, magic=b"LBINDEX1", size=40, count=None):
     image = sum(struct.unpack_from("<I", e)[0] >> 8 for e in entries) if image is None else image
-    payload = sum(struct.unpack_from("<I", e, 4)[0] for e in entries if e[0] == 0) \
+    payload = sum(struct.unpack_from("<I", e, 4)[0] & 0xffffff for e in entries if e[0] == 0) \
         if payload is None else payload
     return struct.pack("<8sIIQQ", magic, size, len(entries) if count is None else count, image,
                        payload) + b"".join(entries)
+
+
+def reaching_seeds(d):
+    far = entry(0, 100, 60 | 255 << 24, d)
+    put("index", "reach-at-the-front", index([far]), 2)
+    put("index", "reach-all", index([entry(1, 255 * 8192 - 1, 0), far, far]), 2)
+    put("index", "reach-longest", index([entry(1, 255 * 8192, 0), far]), 2)
+    put("index", "reach-raw", index([entry(1, 10000, 0), entry(0, 100, 100 | 1 << 24, d)]), 3)
+    put("index", "reach-zero", index([entry(1, 10000, 1 << 24)]), 2)
+    put("index", "reach-duplicate", index([entry(0, 100, 60, d), entry(2, 100, 1 << 24, d)]), 2)
 
 
 def index_seeds():
@@ -150,6 +161,26 @@ def index_seeds():
     }.items():
         put("index", "entry-" + name, index(entries), 2)
     put("index", "raw-stored", index([entry(0, 100, 99, d)]), 3)
+    reaching_seeds(d)
+
+
+def prefixed_seeds(text):
+    prefix = os.urandom(300)
+    data = prefix[:100] + text[:50] + prefix[100:]
+    length = struct.pack("<I", len(data))[:3]
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(prefix)
+        f.flush()
+        frame = run("zstd", "-19", "-q", "-c", "--no-check", f"--stream-size={len(data)}",
+                    f"--patch-from={f.name}", data=data)
+    for name, before in (("right", prefix), ("short", prefix[1:]), ("other", prefix[::-1]),
+                         ("like-a-dictionary", b"\x37\xa4\x30\xec" + prefix[4:])):
+        for mode, where in ((8, ""), (24, "-apart")):
+            put("chunk", f"prefix-{name}{where}", length + struct.pack("<H", len(before)) + before + frame,
+                mode)
+    put("chunk", "prefix-missing", length + frame)
+    put("chunk", "prefix-truncated", length + struct.pack("<H", 400) + prefix, 8)
+    put("chunk", "prefix-none", length + struct.pack("<H", 300) + prefix + data, 9)
 
 
 def chunk_seeds():
@@ -171,5 +202,6 @@ def chunk_seeds():
     put("chunk", "none-short", length + text[:-1], 1)
     put("chunk", "zero-type", length + text, 3)
     put("chunk", "unknown", length + text, 4)
+    prefixed_seeds(text)
     put("chunk", "empty", b"\0\0\0")
     put("chunk", "tiny", b"\0")

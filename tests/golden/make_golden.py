@@ -3,14 +3,18 @@
 """Makes the files of this folder without any of Lifeboat's own code.
 
 docs/SPEC.md, followed by hand: JSON and index by Python, archives by GNU tar,
-frames by zstd, keys and signatures by openssl. The private key is thrown away, so
-running this again changes all files: do so only if the format changes.
+frames by zstd, keys and signatures by openssl. The private keys are thrown away, so
+running this again changes files: do so only if the format changes.
+
+    make_golden.py          small.lbu and channel.lbc: key.pub.pem
+    make_golden.py prefix   prefix.lbu, the same with chunks that need those in front: prefix.pub.pem
 """
 import hashlib
 import json
 import os
 import struct
 import subprocess
+import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,19 +45,30 @@ def entry(kind, length, reference, data):
     return struct.pack("<II", kind | length << 8, reference) + digest
 
 
-def encode(chunks, zstd):
+def frame(data, prefix):
+    argv = ["zstd", "-19", "-q", "-c", "--no-check", f"--stream-size={len(data)}"]
+    if not prefix:
+        return run(*argv, data=data)
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(prefix)
+        f.flush()
+        return run(*argv, f"--patch-from={f.name}", data=data)
+
+
+def encode(chunks, zstd, reaches=None):
     """chunks: a list of bytes (data or zeros) or int (repeats that chunk)"""
     entries, payload, image = [], b"", b""
-    for chunk in chunks:
+    for number, chunk in enumerate(chunks):
         if isinstance(chunk, int):
             data = chunks[chunk]
             entries.append(entry(2, len(data), chunk, data))
         elif chunk.strip(b"\0"):
             data = chunk
-            stored = run("zstd", "-19", "-c", "--no-check", f"--stream-size={len(data)}",
-                         data=data) if zstd else data
+            reach = (reaches or {}).get(number, 0)
+            prefix = image[max(0, len(image) - reach * 8192):] if reach else b""
+            stored = frame(data, prefix) if zstd else data
             payload += stored
-            entries.append(entry(0, len(data), len(stored), data))
+            entries.append(entry(0, len(data), len(stored) | reach << 24, data))
         else:
             data = chunk
             entries.append(entry(1, len(data), 0, data))
@@ -77,29 +92,48 @@ def compact(obj):
     return json.dumps(obj, separators=(",", ":")).encode() + b"\n"
 
 
-def main():
-    key = run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout")
-    public = run("openssl", "pkey", "-pubout", data=key)
-    keyid = hashlib.sha256(run("openssl", "pkey", "-pubout", "-outform", "DER", data=key)).hexdigest()[:16]
+class Signer:
+    def __init__(self):
+        self.key = run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout")
+        self.public = run("openssl", "pkey", "-pubout", data=self.key)
+        der = run("openssl", "pkey", "-pubout", "-outform", "DER", data=self.key)
+        self.id = hashlib.sha256(der).hexdigest()[:16]
 
-    def sign(data):
+    def sign(self, data):
         with tempfile.NamedTemporaryFile() as f:
-            f.write(key)
+            f.write(self.key)
             f.flush()
             return run("openssl", "dgst", "-sha256", "-sign", f.name, data=data)
 
-    text = b"Lifeboat brings the main system ashore. " * 40
-    boot = encode([b"boot " * 100, bytes(4096), 0], zstd=False)
-    root = encode([text, bytes(8192), text[::-1], 0, b"end"], zstd=True)
+
+def write(name, data):
+    with open(os.path.join(HERE, name), "wb") as f:
+        f.write(data)
+
+
+def boot_image():
+    return encode([b"boot " * 100, bytes(4096), 0], zstd=False)
+
+
+def bundle(name, signer, boot, root):
     manifest = compact({
         "format": 1, "product": "golden", "hardware": ["lifeboat,golden-1", "lifeboat,golden"],
         "version": "1.0 \u2693", "release": 7, "min_release": 5, "created": CREATED,
         "min_recovery": 1, "critical": [],
         "images": [describe("boot", "boot", "raw", "none", *boot),
                    describe("root", "main-root", "raw", "zstd-frames", *root)]})
-    archive([("manifest.json", manifest), ("manifest.sig." + keyid, sign(manifest)),
+    archive([("manifest.json", manifest), ("manifest.sig." + signer.id, signer.sign(manifest)),
              ("boot.idx", boot[1]), ("root.idx", root[1]),
-             ("boot.raw", boot[2]), ("root.zst", root[2])], os.path.join(HERE, "small.lbu"))
+             ("boot.raw", boot[2]), ("root.zst", root[2])], os.path.join(HERE, name))
+    return manifest
+
+
+def small():
+    signer = Signer()
+    text = b"Lifeboat brings the main system ashore. " * 40
+    boot = boot_image()
+    root = encode([text, bytes(8192), text[::-1], 0, b"end"], zstd=True)
+    manifest = bundle("small.lbu", signer, boot, root)
     channel = compact({
         "format": 1, "product": "golden", "sequence": 12, "created": CREATED, "critical": [],
         "releases": [
@@ -109,12 +143,23 @@ def main():
             {"release": 6, "version": "0.9", "hardware": ["lifeboat,other"], "min_release": 5,
              "url": "https://other.example/old/6.lbu", "size": 10240, "manifest": "ab" * 32,
              "created": CREATED - 1000}]})
-    archive([("channel.json", channel), ("channel.sig." + keyid, sign(channel))],
+    archive([("channel.json", channel), ("channel.sig." + signer.id, signer.sign(channel))],
             os.path.join(HERE, "channel.lbc"))
-    for name, data in (("boot.img", boot[0]), ("root.img", root[0]), ("key.pub.pem", public)):
-        with open(os.path.join(HERE, name), "wb") as f:
-            f.write(data)
+    for name, data in (("boot.img", boot[0]), ("root.img", root[0]), ("key.pub.pem", signer.public)):
+        write(name, data)
+
+
+def prefixed():
+    """Bytes that do not compress, zeros, and what is only small behind both, or behind itself."""
+    signer = Signer()
+    first = hashlib.shake_256(b"ashore").digest(400)
+    second = first[:200] + b"!" + first[200:]
+    root = encode([first, bytes(8000), second, 0, second[::-1], b"end" + second, 4, second[100:]],
+                  zstd=True, reaches={0: 1, 2: 2, 5: 1, 7: 255})
+    bundle("prefix.lbu", signer, boot_image(), root)
+    write("prefix.img", root[0])
+    write("prefix.pub.pem", signer.public)
 
 
 if __name__ == "__main__":
-    main()
+    prefixed() if sys.argv[1:] == ["prefix"] else small()

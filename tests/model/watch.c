@@ -47,8 +47,10 @@ static void read_head(const struct mini_bundle *b, struct lb_bundle_head *ret)
 static void make_carriers(struct watch_world *w)
 {
 	const struct mini_image images[] = {
-		{ "recovery", LB_ENC_NONE, w->fit[2], w->fit_len[2] },
-		{ "root", LB_ENC_ZSTD_FRAMES, w->main_os[2], WATCH_MAIN_BYTES },
+		{ .name = "recovery", .encoding = LB_ENC_NONE,
+		  .bytes = w->fit[2], .len = w->fit_len[2] },
+		{ .name = "root", .encoding = LB_ENC_ZSTD_FRAMES,
+		  .bytes = w->main_os[2], .len = WATCH_MAIN_BYTES },
 	};
 
 	mini_pack_with_recovery(&w->carrier, 2, images, 2, CHUNK_BYTES, 2);
@@ -66,8 +68,10 @@ const struct watch_world *watch_world(void)
 	if (w.carrier.bytes)
 		return &w;
 	for (uint32_t r = 1; r <= WATCH_RELEASES; r++) {
-		const struct mini_image root = { "root", LB_ENC_ZSTD_FRAMES, w.main_os[r],
-						 WATCH_MAIN_BYTES };
+		const struct mini_image root = {
+			.name = "root", .encoding = LB_ENC_ZSTD_FRAMES,
+			.bytes = w.main_os[r], .len = WATCH_MAIN_BYTES,
+		};
 
 		mini_fill(w.main_os[r], WATCH_MAIN_BYTES, 10 + r);
 		mini_pack(&w.bundle[r], r, &root, 1, CHUNK_BYTES);

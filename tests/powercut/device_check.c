@@ -115,7 +115,8 @@ int device_check(struct sim *s, struct world *w, enum sim_moment moment)
 }
 
 /*
- * Of a slot programs read nothing but digests of chunks and of the whole image. So
+ * Of a slot programs read nothing but digests of chunks and of the whole image, and as
+ * prefixes chunks that are right: wrong ones are found out by digests. So
  * a chunk counts as what it is by them: release 1's, release 2's, both's or nobody's.
  */
 static uint64_t add_slot(uint64_t h, struct sim *s, const struct world *w, int image)

@@ -10,6 +10,7 @@
 
 #define ENV_BYTES 1024u
 #define DATA_BYTES 6000u
+#define REACH 2 /* two of the small chunks and more, a part of a large one */
 
 /* ---- images and bundles ---- */
 
@@ -42,6 +43,10 @@ static void make_root(const struct world *w, struct mini_image *one, struct mini
 	memset(two->bytes + 4 * c, 0, c);
 	memcpy(two->bytes + 7 * c, two->bytes + 5 * c, c);
 	memcpy(two->bytes + 8 * c, one->bytes + 10 * c, c);
+	/* what has to be fetched begins like the chunk in front of it ends: no frame without its prefix */
+	for (size_t i = 1; i < chunks; i++)
+		if (i % 3 && i != 4 && i != 7 && i != 8)
+			memcpy(two->bytes + i * c, two->bytes + i * c - c / 2, c / 2);
 }
 
 static void make_world(struct world *w)
@@ -49,11 +54,14 @@ static void make_world(struct world *w)
 	if (w->bundle[1].bytes)
 		return;
 	for (int r = 1; r < DEVICE_RELEASES; r++) {
-		w->image[r][0] = (struct mini_image){ "boot", LB_ENC_NONE,
-						      noise(w->boot_bytes, (uint32_t)r),
-						      w->boot_bytes };
-		w->image[r][1] = (struct mini_image){ "root", LB_ENC_ZSTD_FRAMES, NULL,
-						      w->root_bytes };
+		w->image[r][0] = (struct mini_image){
+			.name = "boot", .encoding = LB_ENC_NONE,
+			.bytes = noise(w->boot_bytes, (uint32_t)r), .len = w->boot_bytes,
+		};
+		w->image[r][1] = (struct mini_image){
+			.name = "root", .encoding = LB_ENC_ZSTD_FRAMES, .len = w->root_bytes,
+			.reach = REACH,
+		};
 	}
 	make_root(w, &w->image[1][1], &w->image[2][1]);
 	for (int r = 1; r < DEVICE_RELEASES; r++)

@@ -133,25 +133,41 @@ static uint32_t find_original(const struct packed *p, uint32_t count, const uint
 	return UINT32_MAX;
 }
 
-static uint32_t store(struct packed *p, enum lb_encoding encoding, const uint8_t *bytes, size_t len)
+/* A frame that refers to @prefix bytes in front of @bytes. */
+static size_t compress(uint8_t *at, size_t room, const uint8_t *bytes, size_t len, size_t prefix)
 {
+	ZSTD_CCtx *cctx = ZSTD_createCCtx();
+	size_t n;
+
+	must(cctx && !ZSTD_isError(ZSTD_CCtx_refPrefix(cctx, bytes - prefix, prefix)), "a prefix");
+	n = ZSTD_compress2(cctx, at, room, bytes, len);
+	must(!ZSTD_isError(n), "compressing");
+	ZSTD_freeCCtx(cctx);
+	return n;
+}
+
+/* The chunk at @offset into the payload; its stored length and its reach. */
+static uint32_t store(struct packed *p, const struct mini_image *im, uint32_t number, size_t offset,
+		      size_t len)
+{
+	uint8_t reach = number % 4 != 3 && im->encoding == LB_ENC_ZSTD_FRAMES ? im->reach : 0;
 	size_t room = ZSTD_compressBound(len), n = len;
 	uint8_t *at = extend(&p->payload, room);
 
-	if (encoding == LB_ENC_NONE)
-		memcpy(at, bytes, len);
+	if (im->encoding == LB_ENC_NONE)
+		memcpy(at, im->bytes + offset, len);
 	else
-		n = ZSTD_compress(at, room, bytes, len, 1);
-	must(n <= room, "compressing");
+		n = compress(at, room, im->bytes + offset, len, lb_reach_bytes(reach, offset));
 	p->payload.len -= room - n;
 	if (n > p->longest_stored)
 		p->longest_stored = (uint32_t)n;
-	return (uint32_t)n;
+	return (uint32_t)n | (uint32_t)reach << 24;
 }
 
-static void pack_chunk(struct packed *p, uint32_t number, enum lb_encoding encoding,
-		       const uint8_t *bytes, size_t len)
+static void pack_chunk(struct packed *p, const struct mini_image *im, uint32_t number, size_t offset,
+		       size_t len)
 {
+	const uint8_t *bytes = im->bytes + offset;
 	uint8_t digest[LB_SHA256_BYTES], entry[LB_INDEX_ENTRY_BYTES] = { 0 };
 	uint32_t original;
 
@@ -161,7 +177,7 @@ static void pack_chunk(struct packed *p, uint32_t number, enum lb_encoding encod
 		memcpy(entry + 8, digest, sizeof(digest));
 		original = find_original(p, number, digest);
 		entry[0] = original == UINT32_MAX ? LB_CHUNK_DATA : LB_CHUNK_DUPLICATE;
-		lb_put_le32(entry + 4, original == UINT32_MAX ? store(p, encoding, bytes, len)
+		lb_put_le32(entry + 4, original == UINT32_MAX ? store(p, im, number, offset, len)
 							      : original);
 	}
 	add(&p->index, entry, sizeof(entry));
@@ -190,7 +206,7 @@ static void pack_image(struct packed *p, const struct mini_image *im, size_t chu
 	extend(&p->payload, 0);
 	for (size_t at = 0, n; at < im->len; at += n, number++) {
 		n = chunk_length(im, at, chunk_bytes);
-		pack_chunk(p, number, im->encoding, im->bytes + at, n);
+		pack_chunk(p, im, number, at, n);
 	}
 	head = p->index.bytes;
 	memcpy(head, "LBINDEX1", 8);

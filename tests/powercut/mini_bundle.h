@@ -18,6 +18,7 @@ struct mini_image {
 	enum lb_encoding encoding;
 	uint8_t *bytes; /* owned by whoever made it */
 	size_t len;
+	uint8_t reach; /* LB_ENC_ZSTD_FRAMES: of all chunks but every fourth one */
 };
 
 struct mini_bundle {

@@ -13,13 +13,14 @@
 #include "mini_bundle.h"
 #include "scenarios.h"
 #include "sim_internal.h"
-#include "update/update.h"
+#include "update/internal.h"
 
 #define MARK 64u /* bytes that make the chunker cut behind them */
 #define BLOCKS_MAX 100
 #define ROUNDS 4
 #define BEHIND 30000u /* of a slot, behind the larger image */
 #define SECTOR_MAX 4096u
+#define REACH 6	  /* of chunks: two small blocks and nearly a third one, or a part of a large one */
 #define ZEROS 200 /* from this number on: a block of zeros */
 #define END -1
 
@@ -68,18 +69,31 @@ static size_t block_length(const struct world *w, int number)
 	return w->block_bytes + (size_t)number * 37;
 }
 
+static void fill_block(uint8_t *p, size_t len, int number)
+{
+	uint32_t seed = 1000u + (uint32_t)number;
+
+	while (len--)
+		*p++ = (uint8_t)next_random(&seed);
+}
+
+/* A new block begins as one does that lies in front of it in a new image. */
+static int echo_of(int number)
+{
+	return number == 20 || number == 21 ? 1 : number == 22 ? 4 : number;
+}
+
 static void add_block(const struct world *w, struct mini_image *im, int number)
 {
 	size_t len = block_length(w, number);
-	uint32_t seed = 1000u + (uint32_t)number;
 	uint8_t *p;
 
 	im->bytes = realloc(im->bytes, im->len + len);
 	if (!im->bytes)
 		abort();
 	p = im->bytes + im->len;
-	for (size_t i = 0; i < len - MARK; i++)
-		p[i] = (uint8_t)next_random(&seed);
+	fill_block(p, len - MARK, number);
+	fill_block(p, len / 2, echo_of(number));
 	memcpy(p + len - MARK, mark_bytes(), MARK);
 	if (number >= ZEROS)
 		memset(p, 0, len);
@@ -88,7 +102,7 @@ static void add_block(const struct world *w, struct mini_image *im, int number)
 
 static void build(const struct world *w, struct mini_image *im, const char *name, const int *blocks)
 {
-	*im = (struct mini_image){ .name = name, .encoding = LB_ENC_NONE };
+	*im = (struct mini_image){ .name = name, .encoding = LB_ENC_ZSTD_FRAMES, .reach = REACH };
 	while (*blocks != END)
 		add_block(w, im, *blocks++);
 }
@@ -414,10 +428,49 @@ static int run_unverified(struct sim *s)
 	return run_engine(s, &right, UNVERIFIED);
 }
 
+/* A prefix is taken from the slot although nothing of it is there before the copies are made. */
+static bool prefix_from_slot;
+
+int __real_lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+			 uint8_t **ret_out, struct lb_error *err);
+int __wrap_lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+			 uint8_t **ret_out, struct lb_error *err);
+int __real_lb_prefix_prove(struct lb_update *u, struct lb_update_image *im,
+			   const struct lb_chunk *c, uint8_t **ret_out, struct lb_error *err);
+int __wrap_lb_prefix_prove(struct lb_update *u, struct lb_update_image *im,
+			   const struct lb_chunk *c, uint8_t **ret_out, struct lb_error *err);
+
+int __wrap_lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+			 uint8_t **ret_out, struct lb_error *err)
+{
+	if (!prefix_from_slot)
+		return __real_lb_prefix_get(u, im, c, ret_out, err);
+	return lb_window_open(&u->window, im->blk, c->offset, lb_chunk_prefix_bytes(c), c->length,
+			      ret_out);
+}
+
+int __wrap_lb_prefix_prove(struct lb_update *u, struct lb_update_image *im,
+			   const struct lb_chunk *c, uint8_t **ret_out, struct lb_error *err)
+{
+	return prefix_from_slot ? __wrap_lb_prefix_get(u, im, c, ret_out, err)
+				: __real_lb_prefix_prove(u, im, c, ret_out, err);
+}
+
+static int run_prefix_from_slot(struct sim *s)
+{
+	int r;
+
+	prefix_from_slot = true;
+	r = run_engine(s, &left, NONE);
+	prefix_from_slot = false;
+	return r;
+}
+
 const struct sim_canary reuse_canaries[] = {
 	{ "reuse-no-flush-before-a-source-is-overwritten", "reuse-far-right", NULL, flush_late },
 	{ "reuse-no-flush-before-a-source-is-overwritten-left", "reuse-far-left", NULL, flush_late },
 	{ "reuse-wrong-order", "reuse-far-right", run_wrong_order, NULL },
 	{ "reuse-source-not-verified", "reuse-right", run_unverified, NULL },
+	{ "reuse-prefix-taken-from-where-it-is-not-yet", "reuse-left", run_prefix_from_slot, NULL },
 	{ 0 },
 };

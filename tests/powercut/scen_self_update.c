@@ -77,8 +77,10 @@ static const struct releases *releases(struct sim *s)
 	}
 	mini_pack_with_recovery(&rel.bundle, 2,
 				(struct mini_image[]){
-					{ "recovery", LB_ENC_NONE, rel.fit[2], rel.fit_len[2] },
-					{ "root", LB_ENC_ZSTD_FRAMES, rel.main_os[2], MAIN_BYTES } },
+					{ .name = "recovery", .encoding = LB_ENC_NONE,
+					  .bytes = rel.fit[2], .len = rel.fit_len[2] },
+					{ .name = "root", .encoding = LB_ENC_ZSTD_FRAMES,
+					  .bytes = rel.main_os[2], .len = MAIN_BYTES, .reach = 1 } },
 				2, CHUNK_BYTES, 2);
 	src = sim_source_open(s, rel.bundle.bytes, rel.bundle.len, &(struct sim_source_manners){ 0 });
 	must(!lb_bundle_read_head(src, &rel.head, NULL));

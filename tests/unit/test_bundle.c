@@ -25,6 +25,9 @@ static int load(void **state)
 
 	assert_int_equal(lb_keyring_add(&ring, pem, len, NULL), 0);
 	free(pem);
+	pem = golden_read("prefix.pub.pem", &len);
+	assert_int_equal(lb_keyring_add(&ring, pem, len, NULL), 0);
+	free(pem);
 	golden = golden_read("small.lbu", &golden_len);
 	want[0] = golden_read("boot.img", &want_len[0]);
 	want[1] = golden_read("root.img", &want_len[1]);
@@ -190,6 +193,21 @@ static int decode_bytes(const uint8_t *bytes, size_t len, size_t step)
 static void a_bundle_made_by_other_tools_is_read(void **state)
 {
 	assert_int_equal(decode_bytes(golden, golden_len, SIZE_MAX), 0);
+}
+
+/* Frames that refer to what is in front of them, made by zstd --patch-from. */
+static void so_is_one_whose_chunks_have_prefixes(void **state)
+{
+	uint8_t *root = want[1], *bytes;
+	size_t root_len = want_len[1], len;
+
+	bytes = golden_read("prefix.lbu", &len);
+	want[1] = golden_read("prefix.img", &want_len[1]);
+	assert_int_equal(decode_bytes(bytes, len, SIZE_MAX), 0);
+	free(bytes);
+	free(want[1]);
+	want[1] = root;
+	want_len[1] = root_len;
 }
 
 static void bytes_may_arrive_one_by_one(void **state)
@@ -439,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_made_by_other_tools_is_read),
+		cmocka_unit_test(so_is_one_whose_chunks_have_prefixes),
 		cmocka_unit_test(bytes_may_arrive_one_by_one),
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		cmocka_unit_test(a_changed_byte_is_refused_or_changes_nothing),
