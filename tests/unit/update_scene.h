@@ -117,7 +117,7 @@ static inline size_t store(ZSTD_CCtx *cctx, const struct image *im, uint32_t n, 
 static inline size_t put_index(struct scene *s, uint32_t i, uint8_t *index, uint8_t *payload)
 {
 	struct image *im = &s->image[i];
-	ZSTD_CCtx *cctx = ZSTD_createCCtx();
+	ZSTD_CCtx *cctx = prefixes ? ZSTD_createCCtx() : NULL;
 	size_t at = 0, stored = 0;
 
 	for (uint32_t n = 0; n < im->count; at += im->chunk[n], n++) {
