@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 CHUNK = 64 * 1024
+REACH = 9  # of most chunks, in units of 8 KiB: the chunk in front and a part of the one before
 DATA, ZERO, DUPLICATE = 0, 1, 2
 
 
@@ -54,15 +55,26 @@ def _zstd():
     lib = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
     lib.ZSTD_compressBound.restype = ctypes.c_size_t
     lib.ZSTD_compressBound.argtypes = [ctypes.c_size_t]
-    lib.ZSTD_compress.restype = ctypes.c_size_t
-    lib.ZSTD_compress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p,
-                                  ctypes.c_size_t, ctypes.c_int]
-    return lib
+    lib.ZSTD_createCCtx.restype = ctypes.c_void_p
+    lib.ZSTD_CCtx_setParameter.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+    lib.ZSTD_CCtx_refPrefix.restype = ctypes.c_size_t
+    lib.ZSTD_CCtx_refPrefix.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+    lib.ZSTD_compress2.restype = ctypes.c_size_t
+    lib.ZSTD_compress2.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
+                                   ctypes.c_char_p, ctypes.c_size_t]
+    context = lib.ZSTD_createCCtx()
+    lib.ZSTD_CCtx_setParameter(context, 100, 1)  # ZSTD_c_compressionLevel
+    return lib, context
 
 
-def compress(data, lib=_zstd()):
+def compress(data, prefix=b"", zstd=_zstd()):
+    """One frame; what it may refer to in front of it is not part of it."""
+    lib, context = zstd
     out = ctypes.create_string_buffer(lib.ZSTD_compressBound(len(data)))
-    size = lib.ZSTD_compress(out, len(out), data, len(data), 1)
+    if prefix:
+        lib.ZSTD_CCtx_refPrefix(context, prefix, len(prefix))
+    size = lib.ZSTD_compress2(context, out, len(out), data, len(data))
+    assert size <= len(out)
     return out.raw[:size]
 
 
@@ -115,7 +127,8 @@ def manifest_of(bundle):
 # ---- writing ---------------------------------------------------------------
 
 
-def index_and_payload(image, encoding, chunk_bytes=CHUNK):
+def index_and_payload(image, encoding, chunk_bytes=CHUNK, reach=REACH):
+    """Every fourth chunk is decoded alone, the others with what is in front of them."""
     entries, stored, seen, at = [], [], {}, 0
     for start in range(0, len(image), chunk_bytes):
         chunk = image[start:start + chunk_bytes]
@@ -127,8 +140,10 @@ def index_and_payload(image, encoding, chunk_bytes=CHUNK):
             kind, reference = DUPLICATE, seen[digest]
         else:
             seen[digest] = len(entries)
-            stored.append(compress(chunk) if encoding == "zstd-frames" else chunk)
-            reference = len(stored[-1])
+            here = reach if encoding == "zstd-frames" and len(entries) % 4 != 3 else 0
+            prefix = image[max(0, start - here * 8192):start] if here else b""
+            stored.append(compress(chunk, prefix) if encoding == "zstd-frames" else chunk)
+            reference = len(stored[-1]) | here << 24
         entries.append(struct.pack("<II", kind | len(chunk) << 8, reference) + digest)
         at += len(chunk)
     payload = b"".join(stored)
@@ -137,7 +152,7 @@ def index_and_payload(image, encoding, chunk_bytes=CHUNK):
 
 
 def write(images, key, release, *, product="bench", hardware=("bench-board",), min_release=1,
-          encoding="zstd-frames", kinds=None, targets=None, chunk_bytes=CHUNK, **more):
+          encoding="zstd-frames", kinds=None, targets=None, chunk_bytes=CHUNK, reach=REACH, **more):
     """A signed bundle of {name: bytes}; @more goes into the manifest."""
     manifest = {"format": 1, "product": product, "hardware": list(hardware),
                 "version": f"{release}.0", "release": release, "min_release": min_release,
@@ -146,7 +161,7 @@ def write(images, key, release, *, product="bench", hardware=("bench-board",), m
     suffix = ".zst" if encoding == "zstd-frames" else ".raw"
     indexes, payloads = [], []
     for name, data in images.items():
-        index, payload = index_and_payload(data, encoding, chunk_bytes)
+        index, payload = index_and_payload(data, encoding, chunk_bytes, reach)
         indexes.append((name + ".idx", index))
         payloads.append((name + suffix, payload))
         manifest["images"].append({
@@ -199,5 +214,5 @@ def longest_stored(bundle):
         for at in range(32, len(data), 40):
             head, reference = struct.unpack_from("<II", data, at)
             if head & 0xFF == DATA:
-                longest = max(longest, reference)
+                longest = max(longest, reference & 0xFFFFFF)
     return longest
