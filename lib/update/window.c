@@ -6,8 +6,8 @@
 
 int lb_window_init(struct lb_window *w, size_t keep, size_t chunk)
 {
-	/* behind a prefix as much again: a byte is moved about once */
-	size_t slack = keep > chunk || !keep ? keep : chunk;
+	/* a quarter of the prefix behind it: a byte is moved about four times */
+	size_t slack = keep / 4 > chunk || !keep ? keep / 4 : chunk;
 
 	*w = (struct lb_window){ .room = keep + slack + chunk, .keep = keep, .chunk = chunk };
 	w->buf = malloc(w->room);
