@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -196,6 +197,8 @@ def chosen(tools, wanted):
 
 def main():
     a = arguments()
+    # through the finally clauses: neither server nor tool outlives this
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     build = a.build.resolve()
     folder = (a.output or build / "bench").resolve()
     folder.mkdir(parents=True, exist_ok=True)
