@@ -57,6 +57,7 @@ char *event_progress(uint64_t ms, const char *step, const char *image,
 	cJSON_AddNumberToObject(event, "write_bytes", (double)n->write_bytes);
 	cJSON_AddNumberToObject(event, "copy_bytes", (double)n->copy_bytes);
 	cJSON_AddNumberToObject(event, "copied_bytes", (double)n->copied_bytes);
+	cJSON_AddNumberToObject(event, "patch_bytes", (double)n->patch_bytes);
 	cJSON_AddNumberToObject(event, "zero_bytes", (double)n->zero_bytes);
 	cJSON_AddNumberToObject(event, "zeroed_bytes", (double)n->zeroed_bytes);
 	cJSON_AddNumberToObject(event, "fetch_bytes", (double)n->fetch_bytes);

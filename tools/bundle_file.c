@@ -69,6 +69,21 @@ static int check_member(struct bundle_file *b, const struct lb_member *wanted, u
 	return rc;
 }
 
+static int check_patch_members(struct bundle_file *b, uint32_t image, struct lb_error *err)
+{
+	const struct lb_image *im = &b->manifest.images[image];
+	int rc = 0;
+
+	for (uint32_t k = 0; !rc && k < im->patch_set_count; k++) {
+		rc = check_member(b, &im->patch_sets[k].index,
+				  b->layout.patch_index_offset[image][k], err);
+		if (!rc)
+			rc = check_member(b, &im->patch_sets[k].payload,
+					  b->layout.patch_offset[image][k], err);
+	}
+	return rc;
+}
+
 static int check_end(struct bundle_file *b, struct lb_error *err)
 {
 	uint8_t end[LB_TAR_END_BYTES];
@@ -90,7 +105,52 @@ int bundle_file_check_archive(struct bundle_file *b, struct lb_error *err)
 	for (uint32_t i = 0; !rc && i < b->manifest.image_count; i++)
 		rc = check_member(b, &b->manifest.images[i].payload, b->layout.payload_offset[i],
 				  err);
+	for (uint32_t i = 0; !rc && i < b->manifest.image_count; i++)
+		rc = check_patch_members(b, i, err);
 	if (!rc)
 		rc = check_end(b, err);
+	return cli_prefix(err, b->path, rc);
+}
+
+static int hash_member(struct bundle_file *b, const struct lb_member *m, uint64_t offset,
+		       struct lb_error *err)
+{
+	uint8_t digest[LB_SHA256_BYTES], buf[4096];
+	uint64_t left = m->size_bytes;
+	struct lb_sha256 hash;
+	int rc = lb_source_seek(b->src, offset, left, err);
+
+	lb_sha256_start(&hash);
+	while (!rc && left) {
+		size_t n = left < sizeof(buf) ? (size_t)left : sizeof(buf);
+
+		rc = lb_source_read_full(b->src, buf, n, err);
+		if (!rc)
+			lb_sha256_update(&hash, buf, n);
+		left -= n;
+	}
+	lb_sha256_finish(&hash, digest);
+	if (!rc && memcmp(digest, m->sha256, sizeof(digest)))
+		rc = lb_error_set(err, LB_E_DIGEST, "%s is not what was signed", m->name);
+	return rc;
+}
+
+int bundle_file_check_patches(struct bundle_file *b, uint32_t number, struct lb_error *err)
+{
+	const struct lb_image *im = &b->manifest.images[number];
+	struct lb_index idx = { 0 };
+	int rc = im->patch_set_count
+			 ? lb_bundle_read_index(b->src, &b->manifest, &b->layout, number, &idx, err) : 0;
+
+	for (uint32_t k = 0; !rc && k < im->patch_set_count; k++) {
+		struct lb_patches p;
+
+		rc = lb_bundle_read_patches(b->src, &b->manifest, &b->layout, number, k, &idx, &p, err);
+		if (rc)
+			break;
+		lb_patches_free(&p);
+		rc = hash_member(b, &im->patch_sets[k].payload, b->layout.patch_offset[number][k], err);
+	}
+	lb_index_free(&idx);
 	return cli_prefix(err, b->path, rc);
 }

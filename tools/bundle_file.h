@@ -54,6 +54,9 @@ int file_sink_put(struct image_sink *sink, uint64_t offset, const uint8_t *data,
 int bundle_file_walk(struct bundle_file *b, uint32_t number, struct image_sink *sink,
 		     struct lb_error *err) LB_MUST_CHECK;
 
+/* All of image @number's patches: their index, and the digest of their payload. */
+int bundle_file_check_patches(struct bundle_file *b, uint32_t number, struct lb_error *err) LB_MUST_CHECK;
+
 /* Tar headers, padding and end marker behind the head: in the prescribed form? */
 int bundle_file_check_archive(struct bundle_file *b, struct lb_error *err) LB_MUST_CHECK;
 

@@ -27,9 +27,11 @@ struct diff {
 	struct old_slot slots[LB_IMAGES_MAX];	/* by number of its images */
 	struct lb_blk *blks[LB_IMAGES_MAX];	/* NULL: not planned */
 	struct old_slot sources[LB_UPDATE_SOURCES_MAX];
+	struct lb_update_old held[LB_IMAGES_MAX]; /* images of the old bundle */
+	uint32_t held_count;
 	const struct lb_image *recovery;	/* borrowed; NULL: none in the bundle */
 	struct lb_update update;
-	uint64_t head_bytes, index_bytes;
+	uint64_t head_bytes, index_bytes, patch_index_bytes;
 };
 
 static int parse_options(int argc, char **argv, struct diff *d, struct lb_error *err)
@@ -130,6 +132,8 @@ static int decode_bundle(struct diff *d, struct lb_error *err)
 	for (uint32_t i = 0; !rc && i < m->image_count; i++)
 		if (m->images[i].kind != LB_KIND_RECOVERY)
 			rc = old_slot_decode(&d->slots[i], &old, m->images[i].target, err);
+	if (!rc)
+		d->held_count = lb_update_old_of(&old.manifest, d->held, 0);
 	bundle_file_close(&old);
 	return rc;
 }
@@ -191,6 +195,10 @@ static int plan(struct diff *d, struct lb_error *err)
 	rc = lb_update_load(&d->update, &b->manifest, &b->layout, d->blks, b->src,
 			    lb_clock_system(), NULL, err);
 	d->index_bytes = b->src->fetched_bytes - d->head_bytes;
+	if (!rc)
+		rc = lb_update_use_patches(&d->update, &b->manifest, &b->layout, d->held,
+					   d->held_count, err);
+	d->patch_index_bytes = b->src->fetched_bytes - d->head_bytes - d->index_bytes;
 	if (rc)
 		return cli_prefix(err, d->path, rc);
 	for (uint32_t i = 0; !rc && i < d->source_count; i++) {
@@ -214,6 +222,7 @@ static struct lb_update_counters share_of(const struct diff *d, uint32_t n,
 		.total_bytes = size,
 		.skip_bytes = size - (sum->write_bytes - before.write_bytes),
 		.copy_bytes = sum->copy_bytes - before.copy_bytes,
+		.patch_bytes = sum->patch_bytes - before.patch_bytes,
 		.zero_bytes = sum->zero_bytes - before.zero_bytes,
 		.fetch_bytes = sum->fetch_bytes - before.fetch_bytes,
 		.write_bytes = sum->write_bytes - before.write_bytes,
@@ -227,6 +236,7 @@ static void add_figures(cJSON *obj, const struct lb_update_counters *c)
 	cli_json_u64(obj, "total_bytes", c->total_bytes);
 	cli_json_u64(obj, "skip_bytes", c->skip_bytes);
 	cli_json_u64(obj, "copy_bytes", c->copy_bytes);
+	cli_json_u64(obj, "patch_bytes", c->patch_bytes);
 	cli_json_u64(obj, "zero_bytes", c->zero_bytes);
 	cli_json_u64(obj, "fetch_bytes", c->fetch_bytes);
 	cli_json_u64(obj, "write_bytes", c->write_bytes);
@@ -258,6 +268,7 @@ static int print_json(const struct diff *d, struct lb_error *err)
 	add_figures(cJSON_AddObjectToObject(root, "total"), &d->update.counters);
 	cli_json_u64(root, "head_bytes", d->head_bytes);
 	cli_json_u64(root, "index_bytes", d->index_bytes);
+	cli_json_u64(root, "patch_index_bytes", d->patch_index_bytes);
 	if (d->recovery) {
 		obj = cJSON_AddObjectToObject(root, "recovery");
 		cli_json_u64(obj, "recovery_release", d->recovery->recovery_release);
@@ -268,12 +279,12 @@ static int print_json(const struct diff *d, struct lb_error *err)
 
 static void print_line(const char *name, const char *slot, const struct lb_update_counters *c)
 {
-	char size[16], skip[16], copy[16], fetch[16], write[16];
+	char size[16], skip[16], copy[16], patch[16], fetch[16], write[16];
 
-	printf("%-10s %12s %12s %12s %12s %12s %12s %7u\n", name, slot,
+	printf("%-10s %12s %12s %12s %12s %12s %12s %12s %7u\n", name, slot,
 	       cli_size(c->total_bytes, size), cli_size(c->skip_bytes, skip),
-	       cli_size(c->copy_bytes, copy), cli_size(c->fetch_bytes, fetch),
-	       cli_size(c->write_bytes, write), c->plan_ranges);
+	       cli_size(c->copy_bytes, copy), cli_size(c->patch_bytes, patch),
+	       cli_size(c->fetch_bytes, fetch), cli_size(c->write_bytes, write), c->plan_ranges);
 }
 
 static void print_text(const struct diff *d)
@@ -281,8 +292,8 @@ static void print_text(const struct diff *d)
 	struct lb_update_counters sum = { 0 };
 	char size[16];
 
-	printf("%-10s %12s %12s %12s %12s %12s %12s %7s\n", "image", "slot", "size", "in place",
-	       "copied", "fetched", "written", "ranges");
+	printf("%-10s %12s %12s %12s %12s %12s %12s %12s %7s\n", "image", "slot", "size", "in place",
+	       "copied", "patched", "fetched", "written", "ranges");
 	for (uint32_t i = 0; i < d->update.image_count; i++) {
 		const struct lb_update_image *im = &d->update.images[i];
 		struct lb_update_counters c = share_of(d, i, &sum);
@@ -292,7 +303,7 @@ static void print_text(const struct diff *d)
 	print_line("total", "", &d->update.counters);
 	printf("fetched are %" PRIu64 " bytes of payload, and in any case %" PRIu64
 	       " of head and index\n", d->update.counters.fetch_bytes,
-	       d->head_bytes + d->index_bytes);
+	       d->head_bytes + d->index_bytes + d->patch_index_bytes);
 	if (d->recovery)
 		printf("not counted: recovery release %u, at most %s for a device with an older one\n",
 		       d->recovery->recovery_release,
@@ -347,7 +358,8 @@ const struct cli_command cmd_diff = {
 	"      --source FILE      what a device holds elsewhere that is configured as a source; repeat\n"
 	"                         in the order of its configuration\n"
 	"      --json             as JSON, with the names of recovery's event lines\n\n"
-	"No signature is checked. Fetched are bytes of payload, each range with one request; the\n"
+	"Patches are planned with when OLD is a bundle that NEW has them for: the device is taken to\n"
+	"have that release on record. No signature is checked. Fetched are bytes of payload, each range with one request; the\n"
 	"other figures are bytes of the images. Where a slot holds other bytes behind OLD than\n"
 	"zeros, the device may find another end of OLD's last chunk.\n",
 	.run = run,

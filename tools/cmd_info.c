@@ -31,6 +31,21 @@ static int read_index(struct bundle_file *b, uint32_t number, struct figures *re
 	return 0;
 }
 
+static void add_patches_json(cJSON *obj, const struct lb_image *image)
+{
+	for (uint32_t k = 0; k < image->patch_set_count; k++) {
+		const struct lb_patch_set *set = &image->patch_sets[k];
+		cJSON *patches = cJSON_GetObjectItem(obj, "patches");
+		cJSON *item = cJSON_CreateObject();
+
+		cJSON_AddItemToArray(patches ? patches : cJSON_AddArrayToObject(obj, "patches"), item);
+		cli_json_u64(item, "release", set->release);
+		cli_json_hex(item, "from", set->from, LB_SHA256_BYTES);
+		cli_json_u64(item, "index_size", set->index.size_bytes);
+		cli_json_u64(item, "payload_size", set->payload.size_bytes);
+	}
+}
+
 static cJSON *image_json(const struct lb_image *image, const struct figures *f)
 {
 	cJSON *obj = cJSON_CreateObject();
@@ -48,6 +63,7 @@ static cJSON *image_json(const struct lb_image *image, const struct figures *f)
 			     LB_INDEX_ENTRY_BYTES);
 	cli_json_u64(obj, "prefix_chunks", f->prefix_chunks);
 	cli_json_u64(obj, "window", f->window_bytes);
+	add_patches_json(obj, image);
 	return obj;
 }
 
@@ -74,6 +90,17 @@ static int print_json(const struct bundle_file *b, const struct figures *f, stru
 	for (uint32_t i = 0; i < m->image_count; i++)
 		cJSON_AddItemToArray(list, image_json(&m->images[i], &f[i]));
 	return cli_print_json(root, err);
+}
+
+static void print_patches(const struct lb_image *image)
+{
+	char size[16], stored[16];
+
+	for (uint32_t k = 0; k < image->patch_set_count; k++)
+		printf("           patches from release %" PRIu64 " in %s, index %s\n",
+		       image->patch_sets[k].release,
+		       cli_size(image->patch_sets[k].payload.size_bytes, stored),
+		       cli_size(image->patch_sets[k].index.size_bytes, size));
 }
 
 static void print_text(const struct bundle_file *b, const struct figures *f)
@@ -108,6 +135,7 @@ static void print_text(const struct bundle_file *b, const struct figures *f)
 		if (f[i].window_bytes)
 			printf(", window %s", cli_size(f[i].window_bytes, window));
 		puts("");
+		print_patches(image);
 	}
 }
 

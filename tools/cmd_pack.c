@@ -9,6 +9,7 @@
 #include "archive.h"
 #include "base/bytes.h"
 #include "describe.h"
+#include "pack_from.h"
 #include "pack_image.h"
 #include "signer.h"
 
@@ -26,6 +27,7 @@ struct pack {
 	struct lb_bundle_head head; /* manifest and signatures */
 	int spool;		    /* payloads until the manifest is known */
 	uint64_t spool_end;
+	struct pack_from from;
 };
 
 static int parse_options(int argc, char **argv, struct pack *p, struct lb_error *err)
@@ -34,6 +36,7 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 		{ "output", required_argument, NULL, 'o' }, { "key", required_argument, NULL, 'k' },
 		{ "jobs", required_argument, NULL, 'j' },   { "level", required_argument, NULL, 'l' },
 		{ "json", no_argument, NULL, 'J' },	    { "window", required_argument, NULL, 'w' },
+		{ "from", required_argument, NULL, 'f' },
 		{ 0 },
 	};
 	int c;
@@ -52,6 +55,8 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 		else if (c == 'w' && cli_number(optarg, LB_REACH_MAX_BYTES, &p->window_bytes) &&
 			 p->window_bytes % LB_REACH_UNIT_BYTES == 0)
 			continue;
+		else if (c == 'f' && p->from.count < LB_PATCH_SETS_MAX)
+			p->from.paths[p->from.count++] = optarg;
 		else if (c == 'J')
 			p->json = true;
 		else
@@ -86,7 +91,8 @@ static int pack_images(struct pack *p, struct lb_error *err)
 		if (rc)
 			return rc;
 	}
-	return 0;
+	return pack_from_make(&p->from, &p->d.m, p->images, p->spool, &p->spool_end,
+			      (unsigned int)p->threads, err);
 }
 
 static int sign_manifest(struct pack *p, struct lb_error *err)
@@ -124,6 +130,8 @@ static int write_bundle(struct pack *p, struct lb_error *err)
 				       m->size_bytes, err);
 	}
 	if (!rc)
+		rc = pack_from_archive(&p->from, &p->d.m, &a, p->spool, err);
+	if (!rc)
 		return archive_commit(&a, err);
 	archive_abort(&a);
 	return rc;
@@ -154,6 +162,7 @@ static int report_json(const struct pack *p, struct lb_error *err)
 		cli_json_u64(obj, "zero_bytes", pi->zero_bytes);
 		cli_json_u64(obj, "duplicate_chunks", pi->duplicate_count);
 		cli_json_u64(obj, "duplicate_bytes", pi->duplicate_bytes);
+		pack_from_json(&p->from, pi->image, i, obj);
 	}
 	return cli_print_json(root, err);
 }
@@ -173,6 +182,7 @@ static int report(const struct pack *p, struct lb_error *err)
 		       cli_size(pi->zero_bytes, c), pi->duplicate_count,
 		       cli_size(pi->duplicate_bytes, d));
 	}
+	pack_from_print(&p->from, &p->d.m);
 	printf("%s: %s release %" PRIu64 " (%s), %u signature%s\n", p->out, p->d.m.product,
 	       p->d.m.release, p->d.m.version, p->head.signature_count,
 	       p->head.signature_count == 1 ? "" : "s");
@@ -212,6 +222,7 @@ static int run(int argc, char **argv, struct lb_error *err)
 		pack_image_close(&p->images[i]);
 	if (p->spool >= 0)
 		close(p->spool);
+	pack_from_free(&p->from);
 	lb_bundle_head_free(&p->head);
 	description_free(&p->d);
 	free(p);
@@ -226,6 +237,8 @@ const struct cli_command cmd_pack = {
 	"  -o, --output FILE  the bundle; appears only when it is complete\n"
 	"  -k, --key FILE     sign with this private key (repeat for several; none: see `sign`)\n"
 	"  -j, --jobs N       compress on N threads (default: all processors); same result\n"
+	"      --from OLD.lbu add patches for devices that hold this older release (up to 4 of\n"
+	"                     them); its images are decoded into $TMPDIR (/var/tmp without it)\n"
 	"      --level N      zstd level, 1 to 22 (default 19)\n"
 	"      --window BYTES how far a chunk may refer back to what precedes it in the image: a\n"
 	"                     multiple of 8192, at most 2088960, and no more than recovery's\n"

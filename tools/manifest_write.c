@@ -15,6 +15,22 @@ static void add_member(cJSON *image, const char *which, const struct lb_member *
 	cli_json_hex(obj, "sha256", m->sha256, LB_SHA256_BYTES);
 }
 
+static void add_patches(cJSON *image, const struct lb_image *im)
+{
+	cJSON *list = im->patch_set_count ? cJSON_AddArrayToObject(image, "patches") : NULL;
+
+	for (uint32_t i = 0; i < im->patch_set_count; i++) {
+		const struct lb_patch_set *set = &im->patch_sets[i];
+		cJSON *obj = cJSON_CreateObject();
+
+		cJSON_AddItemToArray(list, obj);
+		cli_json_hex(obj, "from", set->from, LB_SHA256_BYTES);
+		cli_json_u64(obj, "release", set->release);
+		add_member(obj, "index", &set->index);
+		add_member(obj, "payload", &set->payload);
+	}
+}
+
 static void add_image(cJSON *list, const struct lb_image *image)
 {
 	cJSON *obj = cJSON_CreateObject();
@@ -30,6 +46,7 @@ static void add_image(cJSON *list, const struct lb_image *image)
 	cJSON_AddStringToObject(obj, "encoding", lb_encoding_name(image->encoding));
 	add_member(obj, "index", &image->index);
 	add_member(obj, "payload", &image->payload);
+	add_patches(obj, image);
 }
 
 static cJSON *build(const struct description *d)

@@ -19,6 +19,20 @@ static bool advance(uint64_t *end, uint64_t size_bytes, uint64_t *ret_data)
 	return true;
 }
 
+/* Behind all else: a reader that knows no patches passes over nothing. */
+static bool advance_patches(const struct lb_image *im, struct lb_bundle_layout *l, uint32_t i)
+{
+	bool fits = true;
+
+	for (uint32_t n = 0; n < im->patch_set_count; n++)
+		fits = fits &&
+		       advance(&l->end_offset, im->patch_sets[n].index.size_bytes,
+			       &l->patch_index_offset[i][n]) &&
+		       advance(&l->end_offset, im->patch_sets[n].payload.size_bytes,
+			       &l->patch_offset[i][n]);
+	return fits;
+}
+
 int lb_bundle_layout(const struct lb_manifest *m, uint64_t head_end,
 		     struct lb_bundle_layout *ret, struct lb_error *err)
 {
@@ -31,10 +45,38 @@ int lb_bundle_layout(const struct lb_manifest *m, uint64_t head_end,
 	for (uint32_t i = 0; i < m->image_count; i++)
 		fits = fits && advance(&l.end_offset, m->images[i].payload.size_bytes,
 				       &l.payload_offset[i]);
+	for (uint32_t i = 0; i < m->image_count; i++)
+		fits = fits && advance_patches(&m->images[i], &l, i);
 	if (!fits)
 		return lb_error_set(err, LB_E_FORMAT, "the members' sizes make no archive");
 	*ret = l;
 	return 0;
+}
+
+/* A whole member, from malloc, digest compared. */
+static int read_member(struct lb_source *src, const struct lb_member *m, uint64_t offset,
+		       uint8_t **ret, struct lb_error *err)
+{
+	size_t len = (size_t)m->size_bytes;
+	uint8_t digest[LB_SHA256_BYTES];
+	uint8_t *bytes = malloc(len);
+	int rc;
+
+	if (!bytes)
+		return lb_error_set(err, LB_E_NOMEM, "no memory for the %zu bytes of %s", len, m->name);
+	rc = lb_source_seek(src, offset, len, err);
+	if (!rc)
+		rc = lb_source_read_full(src, bytes, len, err);
+	if (!rc) {
+		lb_sha256(bytes, len, digest);
+		if (memcmp(digest, m->sha256, sizeof(digest)))
+			rc = lb_error_set(err, LB_E_DIGEST, "%s is not what was signed", m->name);
+	}
+	if (rc)
+		free(bytes);
+	else
+		*ret = bytes;
+	return rc;
 }
 
 int lb_bundle_read_index(struct lb_source *src, const struct lb_manifest *m,
@@ -42,29 +84,29 @@ int lb_bundle_read_index(struct lb_source *src, const struct lb_manifest *m,
 			 struct lb_index *ret, struct lb_error *err)
 {
 	const struct lb_image *img = &m->images[image];
-	size_t len = (size_t)img->index.size_bytes;
-	uint8_t digest[LB_SHA256_BYTES];
 	uint8_t *bytes;
-	int rc;
+	int rc = read_member(src, &img->index, layout->index_offset[image], &bytes, err);
 
-	bytes = malloc(len);
-	if (!bytes)
-		return lb_error_set(err, LB_E_NOMEM, "no memory for the %zu bytes of %s", len,
-				    img->index.name);
-	rc = lb_source_seek(src, layout->index_offset[image], len, err);
-	if (!rc)
-		rc = lb_source_read_full(src, bytes, len, err);
 	if (rc)
-		goto fail;
-	lb_sha256(bytes, len, digest);
-	if (memcmp(digest, img->index.sha256, sizeof(digest))) {
-		rc = lb_error_set(err, LB_E_DIGEST, "%s is not what was signed", img->index.name);
-		goto fail;
-	}
-	rc = lb_index_parse(bytes, len, img, ret, err);
-	if (!rc)
-		return 0;
-fail:
-	free(bytes);
+		return rc;
+	rc = lb_index_parse(bytes, (size_t)img->index.size_bytes, img, ret, err);
+	if (rc)
+		free(bytes);
+	return rc;
+}
+
+int lb_bundle_read_patches(struct lb_source *src, const struct lb_manifest *m,
+			   const struct lb_bundle_layout *layout, uint32_t image, uint32_t set,
+			   const struct lb_index *idx, struct lb_patches *ret, struct lb_error *err)
+{
+	const struct lb_patch_set *s = &m->images[image].patch_sets[set];
+	uint8_t *bytes;
+	int rc = read_member(src, &s->index, layout->patch_index_offset[image][set], &bytes, err);
+
+	if (rc)
+		return rc;
+	rc = lb_patches_parse(bytes, (size_t)s->index.size_bytes, s, idx, ret, err);
+	if (rc)
+		free(bytes);
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "bundle/index.h"
 #include "bundle/manifest.h"
+#include "bundle/patch.h"
 #include "port/source.h"
 
 #define LB_SIGNATURES_MAX 8
@@ -58,7 +59,9 @@ int lb_signed_read_head(struct lb_source *src, const char *name, struct lb_bundl
 struct lb_bundle_layout {
 	uint64_t index_offset[LB_IMAGES_MAX];	/* of the member's data */
 	uint64_t payload_offset[LB_IMAGES_MAX]; /* of the member's data */
-	uint64_t end_offset;			/* after the last payload and its padding */
+	uint64_t patch_index_offset[LB_IMAGES_MAX][LB_PATCH_SETS_MAX];
+	uint64_t patch_offset[LB_IMAGES_MAX][LB_PATCH_SETS_MAX]; /* of the patches' payloads */
+	uint64_t end_offset; /* after the last member and its padding */
 };
 
 /* -LB_E_FORMAT when the sum does not fit 63 bits. */
@@ -75,6 +78,12 @@ int lb_bundle_layout(const struct lb_manifest *m, uint64_t head_end,
 int lb_bundle_read_index(struct lb_source *src, const struct lb_manifest *m,
 			 const struct lb_bundle_layout *layout, uint32_t image,
 			 struct lb_index *ret, struct lb_error *err) LB_MUST_CHECK;
+
+/* The same for the patches of set @set; @idx: the index of that image. */
+int lb_bundle_read_patches(struct lb_source *src, const struct lb_manifest *m,
+			   const struct lb_bundle_layout *layout, uint32_t image, uint32_t set,
+			   const struct lb_index *idx, struct lb_patches *ret,
+			   struct lb_error *err) LB_MUST_CHECK;
 
 /**
  * lb_chunk_decode() - one stored chunk to its bytes, digest checked

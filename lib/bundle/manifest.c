@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "bundle/hardware.h"
 #include "bundle/index.h"
+#include "bundle/patch.h"
 #include "bundle/tar.h"
 
 static const char *const kind_names[] = {
@@ -29,6 +30,7 @@ static const char *const known_fields[] = {
 	"min_release",	"created",	   "min_recovery", "critical",	  "images",
 	"images.name",	"images.target",   "images.kind",  "images.size", "images.sha256",
 	"images.index", "images.encoding", "images.payload", "images.recovery_release",
+	"images.patches",
 };
 
 const char *lb_image_kind_name(enum lb_image_kind kind)
@@ -215,6 +217,51 @@ static int parse_members(const cJSON *obj, struct lb_image *image, struct lb_err
 	return parse_member(obj, "payload", wanted, &image->payload, err);
 }
 
+static int parse_patch_set(const cJSON *obj, const char *image, struct lb_patch_set *set,
+			   struct lb_error *err)
+{
+	char wanted[sizeof(set->index.name)];
+	int rc = lb_json_need(lb_json_hex(obj, "from", set->from, LB_SHA256_BYTES, err), "from", err);
+
+	if (!rc)
+		rc = need_u64(obj, "release", &set->release, err);
+	if (rc)
+		return rc;
+	snprintf(wanted, sizeof(wanted), "%s.%llu.pidx", image, (unsigned long long)set->release);
+	rc = parse_member(obj, "index", wanted, &set->index, err);
+	if (!rc && (set->index.size_bytes < LB_PATCH_HEADER_BYTES ||
+		    set->index.size_bytes > LB_PATCH_INDEX_MAX))
+		rc = lb_error_set(err, LB_E_FORMAT, "%s has no size that a patch index can have", wanted);
+	snprintf(wanted, sizeof(wanted), "%s.%llu.patch", image, (unsigned long long)set->release);
+	return rc ? rc : parse_member(obj, "payload", wanted, &set->payload, err);
+}
+
+static int parse_patches(const cJSON *obj, struct lb_image *image, struct lb_error *err)
+{
+	const cJSON *list, *item;
+	int rc = lb_json_array(obj, "patches", &list, err);
+
+	if (rc == -LB_E_NOT_FOUND)
+		return 0;
+	if (rc)
+		return rc;
+	cJSON_ArrayForEach(item, list) {
+		struct lb_patch_set *set = &image->patch_sets[image->patch_set_count];
+
+		if (image->patch_set_count == LB_PATCH_SETS_MAX)
+			return lb_error_set(err, LB_E_TOO_BIG, "\"patches\" has more than %d elements",
+					    LB_PATCH_SETS_MAX);
+		rc = parse_patch_set(item, image->name, set, err);
+		if (rc)
+			return rc;
+		for (uint32_t i = 0; i < image->patch_set_count; i++)
+			if (image->patch_sets[i].release == set->release)
+				return lb_error_set(err, LB_E_FORMAT, "%s is there twice", set->index.name);
+		image->patch_set_count++;
+	}
+	return 0;
+}
+
 static int parse_kinds(const cJSON *obj, const struct lb_manifest *m, struct lb_image *image,
 		       struct lb_error *err)
 {
@@ -275,6 +322,8 @@ static int parse_image(const cJSON *obj, const struct lb_manifest *m, struct lb_
 				  "sha256", err);
 	if (!rc)
 		rc = parse_members(obj, image, err);
+	if (!rc)
+		rc = parse_patches(obj, image, err);
 	return rc;
 }
 

@@ -18,6 +18,7 @@
 #define LB_VERSION_MAX 63  /* printable text for people */
 #define LB_IMAGES_MAX 16
 #define LB_HARDWARE_MAX 32
+#define LB_PATCH_SETS_MAX 4 /* of an image */
 
 enum lb_image_kind { LB_KIND_RAW, LB_KIND_FIT, LB_KIND_UBI, LB_KIND_FILE, LB_KIND_RECOVERY };
 enum lb_encoding { LB_ENC_NONE, LB_ENC_ZSTD_FRAMES };
@@ -26,7 +27,14 @@ enum lb_encoding { LB_ENC_NONE, LB_ENC_ZSTD_FRAMES };
 struct lb_member {
 	uint64_t size_bytes;
 	uint8_t sha256[LB_SHA256_BYTES];
-	char name[LB_NAME_MAX + 5]; /* image name with .idx or .zst */
+	char name[LB_NAME_MAX + 28]; /* image name with .idx, .zst, or .RELEASE.patch */
+};
+
+/* Patches against one old image. */
+struct lb_patch_set {
+	uint8_t from[LB_SHA256_BYTES]; /* of that whole image */
+	uint64_t release;	       /* that brought it; unique in an image's sets */
+	struct lb_member index, payload;
 };
 
 struct lb_image {
@@ -38,6 +46,8 @@ struct lb_image {
 	uint64_t size_bytes;
 	uint8_t sha256[LB_SHA256_BYTES]; /* of the whole decoded image */
 	struct lb_member index, payload;
+	uint32_t patch_set_count;
+	struct lb_patch_set patch_sets[LB_PATCH_SETS_MAX];
 };
 
 struct lb_manifest {
@@ -57,7 +67,7 @@ struct lb_manifest {
 /**
  * lb_manifest_parse() - bytes to struct, every bound checked
  * @text: manifest.json; only bytes whose signature was verified belong here
- * @ret: about 6 KiB; untouched on failure
+ * @ret: about 20 KiB; untouched on failure
  *
  * Allocates temporarily, at most a small multiple of @len.
  *

@@ -203,7 +203,7 @@ static uint64_t overhead_bytes(const struct lb_install *in, const struct lb_upda
 	uint64_t sum = in->head.end_offset;
 
 	for (uint32_t i = 0; i < u->image_count; i++)
-		sum += u->images[i].image->index.size_bytes;
+		sum += u->images[i].image->index.size_bytes + u->images[i].patches.bytes_len;
 	return sum;
 }
 
@@ -224,7 +224,8 @@ static int check_budget(struct lb_install *in, const struct lb_update *u, struct
 			    "%llu bytes would be fetched, %llu of them needed payload, and %llu are allowed; %llu are in place, %llu elsewhere on the device",
 			    (unsigned long long)cost, (unsigned long long)c->fetch_bytes,
 			    (unsigned long long)in->budget_bytes,
-			    (unsigned long long)c->skip_bytes, (unsigned long long)c->copy_bytes);
+			    (unsigned long long)c->skip_bytes,
+			    (unsigned long long)(c->copy_bytes + c->patch_bytes));
 }
 
 int lb_install_check_budget(struct lb_install *in, const struct lb_update *u, struct lb_error *err)
@@ -236,11 +237,11 @@ int lb_install_check_budget(struct lb_install *in, const struct lb_update *u, st
 		snprintf(expected, sizeof(expected), "expected to take %llu s",
 			 (unsigned long long)(in->expected_ms + 999) / 1000);
 	lb_say(in->report, LB_LEVEL_INFO, "planned",
-	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch (ranges: %u), %llu to copy, %llu zeros; %s",
+	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch (ranges: %u), %llu to copy, %llu to patch, %llu zeros; %s",
 	       (unsigned long long)c->total_bytes, c->chunks, (unsigned long long)c->skip_bytes,
 	       (unsigned long long)c->write_bytes, (unsigned long long)c->fetch_bytes,
 	       c->plan_ranges, (unsigned long long)c->copy_bytes,
-	       (unsigned long long)c->zero_bytes, expected);
+	       (unsigned long long)c->patch_bytes, (unsigned long long)c->zero_bytes, expected);
 	return check_budget(in, u, err);
 }
 
@@ -363,6 +364,8 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	int r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source, in->clock,
 			       &obs, err);
 
+	if (!r)
+		r = lb_install_use_patches(in, &u, layout, err);
 	if (!r) {
 		lb_install_add_sources(in, &u, true, sources);
 		r = plan(in, &u, err);

@@ -101,6 +101,9 @@ void lb_install_close_slots(struct lb_blk *slots[LB_IMAGES_MAX]);
  */
 void lb_install_add_sources(struct lb_install *in, struct lb_update *u, bool tell,
 			    struct lb_blk *ret[LB_UPDATE_SOURCES_MAX]);
+/* Patches against what records say that the slots may hold: known.c. 0 or what lb_update_use_patches() returned. */
+int lb_install_use_patches(struct lb_install *in, struct lb_update *u,
+			   const struct lb_bundle_layout *layout, struct lb_error *err) LB_MUST_CHECK;
 void lb_install_close_sources(struct lb_blk *sources[LB_UPDATE_SOURCES_MAX]);
 
 /*

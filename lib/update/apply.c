@@ -84,7 +84,7 @@ static uint64_t run_length(const struct lb_update *u, const struct lb_update_ima
 	uint64_t length = 0;
 	struct lb_chunk c;
 
-	if (lb_copies_left(u))
+	if (lb_copies_left(u) || u->patching.active)
 		return first->stored_length;
 	while (lb_index_next(&im->index, &at, &c)) {
 		if (c.number < first->number || c.type != LB_CHUNK_DATA)
@@ -265,14 +265,21 @@ static struct lb_update_image *first_wanted(struct lb_update *u, struct lb_chunk
 /*
  * Nothing is written before the source has shown that it delivers what was signed. What
  * it delivers first may belong where a copy is still to be read: it waits in memory.
+ * Patches come before all else: they need what the slots held before.
  */
 static int begin(struct lb_update *u, struct lb_error *err)
 {
 	struct lb_chunk first;
-	struct lb_update_image *im = u->writing ? NULL : first_wanted(u, &first);
+	struct lb_update_image *im = NULL;
 	uint8_t *data = NULL;
-	int r = im ? fetch_chunk(u, im, &first, &data, err) : 0;
+	int r = u->writing ? 1 : lb_patches_begin(u, err);
 
+	if (!r)
+		im = first_wanted(u, &first);
+	if (r >= 0)
+		r = im ? fetch_chunk(u, im, &first, &data, err) : 0;
+	if (!r)
+		r = lb_patches_run(u, err);
 	if (!r)
 		r = lb_copies_run(u, err);
 	if (!r && im)

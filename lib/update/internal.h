@@ -99,6 +99,40 @@ int lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct 
 int lb_prefix_prove(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		    uint8_t **ret_out, struct lb_error *err);
 
+/* ---- patches: patches.c ---- */
+
+/*
+ * Marks the chunks whose sources are where the patches say, as it does for copies. Running
+ * out of memory finds none. 0, or a failure that is not the medium's.
+ */
+int lb_patches_plan(struct lb_update *u, struct lb_error *err);
+/* Whatever is wanted, the packer knew that it is not on the device. */
+bool lb_patches_know_all(const struct lb_update *u);
+/* Leaves out copies of what will be overwritten by patches before. */
+void lb_patches_spoil_copies(struct lb_update *u);
+/* Adds to fetch_bytes, plan_ranges, patch_bytes. */
+void lb_patches_count(const struct lb_update *u, const struct lb_update_image *im,
+		      struct lb_update_counters *t);
+bool lb_patches_planned(const struct lb_update *u);
+
+/* 1: @buf holds chunk @c; 0: that is not there; a failure that is not the medium's. */
+int lb_patch_read_copy(struct lb_update_image *im, const struct lb_chunk *c, uint64_t from,
+		       uint8_t *buf);
+/* The same for the regions of patch @s, to u->patching.work. */
+int lb_patch_read_prefix(struct lb_update *u, struct lb_update_image *im,
+			 const struct lb_patch_step *s, uint32_t *ret_length);
+
+/* Where the patches copy chunk @number from; false: they do not. */
+bool lb_patches_find_copy(const struct lb_update_image *im, uint32_t number, uint64_t *ret_from);
+
+/* ---- and patching.c ---- */
+
+/* Fetches and checks the first patch, for lb_patches_run(): 1; 0: there is none. */
+int lb_patches_begin(struct lb_update *u, struct lb_error *err);
+/* Does all steps; what cannot be made is wanted from then on. May be called again. */
+int lb_patches_run(struct lb_update *u, struct lb_error *err);
+void lb_patching_free(struct lb_update *u);
+
 /* ---- writing: apply.c ---- */
 
 /* Calls before_first_write() once. */

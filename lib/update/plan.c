@@ -91,11 +91,13 @@ void lb_update_free(struct lb_update *u)
 {
 	for (uint32_t i = 0; i < u->image_count; i++) {
 		lb_index_free(&u->images[i].index);
+		lb_patches_free(&u->images[i].patches);
 		free(u->images[i].right);
 		free(u->images[i].copied);
 		free(u->images[i].marks);
 	}
 	lb_copies_free(u);
+	lb_patching_free(u);
 	ZSTD_freeDCtx(u->dctx);
 	lb_window_free(&u->window);
 	free(u->stored_buf);
@@ -200,16 +202,19 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
 {
 	const struct lb_update_image *im = &u->images[number];
 	struct lb_chunk_cursor at = { 0 };
+	bool alone = !lb_patches_planned(u) && (lb_copies_left(u) || u->patching.active);
+	uint64_t patched = t->patch_bytes;
 	bool in_range = false;
 	struct lb_chunk c;
 
+	lb_patches_count(u, im, t);
 	while (lb_index_next(&im->index, &at, &c)) {
 		bool wanted = lb_chunk_is_wanted(im, &c);
 
 		if (wanted) {
 			t->plan_ranges += !in_range;
 			/* the very first is fetched alone before copies are made */
-			in_range = t->fetch_bytes || !lb_copies_left(u);
+			in_range = t->fetch_bytes || !alone;
 			t->fetch_bytes += c.stored_length;
 			t->fetch_end = im->payload_offset + c.stored_offset + c.stored_length;
 		} else if (c.type == LB_CHUNK_DATA) {
@@ -221,6 +226,7 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
 		t->zero_bytes += c.type == LB_CHUNK_ZERO ? c.length : 0;
 		t->copy_bytes += wanted || c.type == LB_CHUNK_ZERO ? 0 : c.length;
 	}
+	t->copy_bytes -= t->patch_bytes - patched;
 }
 
 int lb_update_plan(struct lb_update *u, struct lb_error *err)
@@ -233,9 +239,12 @@ int lb_update_plan(struct lb_update *u, struct lb_error *err)
 	for (uint32_t i = 0; !r && i < u->image_count; i++)
 		r = look_in_place(u, &u->images[i], &told, err);
 	if (!r)
+		r = lb_patches_plan(u, err);
+	if (!r && !lb_patches_know_all(u))
 		r = lb_copies_find(u, err);
 	if (r)
 		return r;
+	lb_patches_spoil_copies(u);
 	lb_copies_order(u);
 	lb_copies_ready(u);
 	for (uint32_t i = 0; i < u->image_count; i++)

@@ -28,6 +28,8 @@ static void find_copy(const struct lb_update *u, const struct lb_update_image *i
 		ret->blk = lb_copy_blk(u, copy->slot);
 		ret->at = copy->from;
 	}
+	if (!ret->blk && lb_patches_find_copy(im, number, &ret->at))
+		ret->blk = im->blk;
 }
 
 /* False: nowhere on the device. */

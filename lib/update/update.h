@@ -32,6 +32,8 @@
 #define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
 /* A chunk may refer to so many bytes in front of it. */
 #define LB_WINDOW_BYTES (CONFIG_WINDOW_KIB * 1024u)
+/* Most that steps of patches keep in memory, decoded: what a cut may cost beside that. */
+#define LB_HOLD_BYTES ((uint64_t)CONFIG_HOLD_BYTES)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
 #define LB_UPDATE_SOURCES_MAX 8u
 
@@ -49,9 +51,10 @@ struct lb_update_counters {
 	uint64_t written_bytes; /* so far, rewrites after a bad read-back included */
 	uint64_t copy_bytes;	/* planned, of write_bytes: are on the device already, at another place */
 	uint64_t copied_bytes;	/* so far, of written_bytes: were read at another place of the device */
+	uint64_t patch_bytes;	/* planned, of write_bytes: are made of what is on the device and a patch */
 	uint64_t zero_bytes;	/* planned, of write_bytes: zeros */
 	uint64_t zeroed_bytes;	/* of these, so far: made by the device, or there already; not in written_bytes */
-	uint64_t fetch_bytes;	/* planned: payload bytes to fetch */
+	uint64_t fetch_bytes;	/* planned: payload bytes to fetch, patches included */
 	uint64_t fetch_end;	/* planned: where in the bundle the last of it ends; 0: nothing to fetch */
 	uint64_t fetched_bytes; /* payload bytes that were read from the source so far */
 	uint32_t chunks, chunks_skipped, ranges;
@@ -84,6 +87,42 @@ struct lb_update_image {
 	uint8_t *copied;	      /* owned: a bit per chunk that is going to be copied */
 	struct lb_chunk_cursor *marks;/* owned: a cursor for every LB_INDEX_MARKth chunk */
 	bool dirty;		      /* written and not flushed */
+	struct lb_patches patches;    /* owned; no steps: nothing is patched */
+	uint64_t patch_offset;	      /* of their payload, in the bundle */
+	bool patches_miss;	      /* planned: something that they need is not there */
+};
+
+/* What a slot held when it was right: a release on record said so. */
+struct lb_update_old {
+	char target[LB_NAME_MAX + 1];
+	uint8_t sha256[LB_SHA256_BYTES]; /* of the whole image */
+};
+
+/* A chunk in memory on its way to its place. */
+struct lb_made {
+	uint8_t *bytes; /* owned */
+	uint32_t number, length;
+	bool due; /* is written with the next batch */
+	bool copied; /* not patched */
+};
+
+/* How far the steps of patches were done: patches.c. */
+struct lb_patching {
+	bool active, in_step;
+	bool trying;		   /* the first patch, before all else */
+	uint32_t image;		   /* number */
+	struct lb_patch_cursor at; /* behind @step */
+	struct lb_patch_step step;
+	uint32_t copied;	   /* of @step's chunks */
+	uint64_t from;		   /* of the last one */
+	struct lb_made *made;	   /* owned */
+	uint32_t made_count, made_room;
+	uint32_t due_bytes;
+	uint8_t *work;	 /* owned: a prefix, or one chunk */
+	uint8_t *stored; /* owned: a stored patch */
+	const struct lb_update_image *fetched_from; /* what @stored holds */
+	uint32_t fetched_number;
+	uint64_t looked_bytes; /* since somebody was told */
 };
 
 /* A data chunk of an image that lies on the device, but not where it has to be. */
@@ -112,6 +151,7 @@ struct lb_update {
 	uint8_t *batch_buf;	 /* owned; NULL: there is nothing to copy */
 	uint32_t copy_count, order_count, copies_done;
 	size_t batch_buf_len;
+	struct lb_patching patching;
 	uint64_t src_pos, src_end; /* the range that is being read */
 	uint64_t unflushed_bytes, flushed_at_ms;
 	bool writing; /* before_first_write() was called and agreed */
@@ -145,6 +185,28 @@ void lb_update_free(struct lb_update *u);
  */
 void lb_update_add_source(struct lb_update *u, struct lb_blk *blk);
 
+/*
+ * Adds the images of @m that go into slots to @list, of which @count are taken; room for
+ * LB_IMAGES_MAX more. Returns how many it has then.
+ */
+uint32_t lb_update_old_of(const struct lb_manifest *m, struct lb_update_old *list, uint32_t count);
+
+/**
+ * lb_update_use_patches() - fetch the patches against what was on the device
+ * @u: loaded, not planned yet
+ * @old: what may lie in the slots; only a hint where to look, nothing is believed
+ *
+ * One set of patches for each image at most: of the first in @old that there is one for. A source
+ * that cannot skip cheaply is not asked for any, nor is a set used that keeps
+ * more than LB_HOLD_BYTES in memory. Memory: the patch indexes until
+ * lb_update_free(); until all is applied what is kept, 512 KiB or one chunk, and the
+ * longest prefix (at most 1 MiB).
+ * Return: 0 or what lb_bundle_read_patches() returned.
+ */
+int lb_update_use_patches(struct lb_update *u, const struct lb_manifest *m,
+			  const struct lb_bundle_layout *layout, const struct lb_update_old *old,
+			  uint32_t old_count, struct lb_error *err) LB_MUST_CHECK;
+
 /**
  * lb_update_plan() - find out what is on the device; fills the counters
  *
@@ -161,7 +223,7 @@ int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 /**
  * lb_update_count() - what is planned for one image
  * @number: of those that were loaded, below image_count
- * @t: write_bytes, copy_bytes, zero_bytes, fetch_bytes and plan_ranges are added to, fetch_end is set; start with
+ * @t: write_bytes, copy_bytes, patch_bytes, zero_bytes, fetch_bytes and plan_ranges are added to, fetch_end is set; start with
  *     zeros and go through the images in order, since the first chunk of all is fetched alone
  */
 void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_update_counters *t);
