@@ -53,9 +53,8 @@ int lb_bundle_layout(const struct lb_manifest *m, uint64_t head_end,
 	return 0;
 }
 
-/* A whole member, from malloc, digest compared. */
-static int read_member(struct lb_source *src, const struct lb_member *m, uint64_t offset,
-		       uint8_t **ret, struct lb_error *err)
+int lb_bundle_read_member(struct lb_source *src, const struct lb_member *m, uint64_t offset,
+			  uint8_t **ret, struct lb_error *err)
 {
 	size_t len = (size_t)m->size_bytes;
 	uint8_t digest[LB_SHA256_BYTES];
@@ -85,27 +84,11 @@ int lb_bundle_read_index(struct lb_source *src, const struct lb_manifest *m,
 {
 	const struct lb_image *img = &m->images[image];
 	uint8_t *bytes;
-	int rc = read_member(src, &img->index, layout->index_offset[image], &bytes, err);
+	int rc = lb_bundle_read_member(src, &img->index, layout->index_offset[image], &bytes, err);
 
 	if (rc)
 		return rc;
 	rc = lb_index_parse(bytes, (size_t)img->index.size_bytes, img, ret, err);
-	if (rc)
-		free(bytes);
-	return rc;
-}
-
-int lb_bundle_read_patches(struct lb_source *src, const struct lb_manifest *m,
-			   const struct lb_bundle_layout *layout, uint32_t image, uint32_t set,
-			   const struct lb_index *idx, struct lb_patches *ret, struct lb_error *err)
-{
-	const struct lb_patch_set *s = &m->images[image].patch_sets[set];
-	uint8_t *bytes;
-	int rc = read_member(src, &s->index, layout->patch_index_offset[image][set], &bytes, err);
-
-	if (rc)
-		return rc;
-	rc = lb_patches_parse(bytes, (size_t)s->index.size_bytes, s, idx, ret, err);
 	if (rc)
 		free(bytes);
 	return rc;

@@ -79,7 +79,11 @@ int lb_bundle_read_index(struct lb_source *src, const struct lb_manifest *m,
 			 const struct lb_bundle_layout *layout, uint32_t image,
 			 struct lb_index *ret, struct lb_error *err) LB_MUST_CHECK;
 
-/* The same for the patches of set @set; @idx: the index of that image. */
+/* Any member as a whole: from malloc, its digest compared. Errors as above, but for the form. */
+int lb_bundle_read_member(struct lb_source *src, const struct lb_member *m, uint64_t offset,
+			  uint8_t **ret, struct lb_error *err) LB_MUST_CHECK;
+
+/* As lb_bundle_read_index() for the patches of set @set; @idx: the index of that image. */
 int lb_bundle_read_patches(struct lb_source *src, const struct lb_manifest *m,
 			   const struct lb_bundle_layout *layout, uint32_t image, uint32_t set,
 			   const struct lb_index *idx, struct lb_patches *ret,

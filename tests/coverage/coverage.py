@@ -38,6 +38,7 @@ PARSERS = {
     "keyring": ["lib/trust/keyring.c"],
     "log": ["lib/state/log.c", "lib/state/log_format.c"],
     "manifest": ["lib/bundle/manifest.c", "lib/bundle/hardware.c"],
+    "patch": ["lib/bundle/patch.c", "lib/bundle/patch_read.c"],
     "records": ["lib/state/records.c", "lib/state/record_json.c", "lib/state/release.c"],
     "tar": ["lib/bundle/tar.c"],
     "url": ["lib/bundle/url.c", "lib/linux/http_url.c"],

@@ -2,7 +2,8 @@
 /*
  * An index, fetched as lb_bundle_read_index() does; its digest is right unless mode 8.
  * Mode 1: stored without encoding; 2: header and manifest agree with the entries;
- * 4: only the manifest agrees with the header; 16: no memory; 32: the file ends early.
+ * 4: only the manifest agrees with the header; 16: no memory; 32: the file ends early;
+ * 64: the image has patches.
  */
 #include "base/bytes.h"
 #include "bundle/bundle.h"
@@ -44,6 +45,7 @@ static void describe(struct lb_manifest *m, const uint8_t *index, size_t size, u
 	}
 	im->index.size_bytes = size;
 	lb_sha256(index, size, im->index.sha256);
+	im->patch_set_count = mode & 64 ? 1 : 0;
 	if (mode & 8)
 		im->index.sha256[0] ^= 1;
 }

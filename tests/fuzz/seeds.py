@@ -10,8 +10,9 @@ understood stands at the top of each fuzz_NAME.c.
 import tempfile
 
 from seedlib import HERE
-from seeds_bundle import chunk_seeds, head_seeds, index_seeds, manifest_seeds, tar_seeds
+from seeds_bundle import chunk_seeds, head_seeds, index_seeds, manifest_patch_seeds, manifest_seeds, tar_seeds
 from seeds_fit import fit_seeds, keyring_seeds, write_keys
+from seeds_patch import patch_seeds
 from seeds_state import env_seeds, log_seeds, record_seeds
 from seeds_text import channel_seeds, config_seeds, header_seeds, json_seeds, multipart_seeds, request_seeds, \
     url_seeds
@@ -23,8 +24,10 @@ def main():
     tar_seeds()
     head_seeds()
     manifest_seeds()
+    manifest_patch_seeds()
     index_seeds()
     chunk_seeds()
+    patch_seeds()
     env_seeds()
     log_seeds()
     record_seeds()

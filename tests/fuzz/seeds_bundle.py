@@ -107,6 +107,29 @@ def manifest_seeds():
         put("manifest", "image-" + name, dump(one_image(good, **fields)))
 
 
+def manifest_patch_seeds():
+    good = manifest()
+    name = good["images"][0]["name"]
+
+    def one(number, **fields):
+        parts = {"from": "ab" * 32, "release": number,
+                 "index": {"name": f"{name}.{number}.pidx", "size": 40, "sha256": "cd" * 32},
+                 "payload": {"name": f"{name}.{number}.patch", "size": 0, "sha256": "ef" * 32}}
+        for key, value in fields.items():
+            outer, _, inner = key.partition("__")
+            (parts[outer] if inner else parts)[inner or outer] = value
+        return parts
+
+    for what, sets in {
+        "4": [one(i) for i in range(4)], "5": [one(i) for i in range(5)], "none": [],
+        "twice": [one(1), one(1)], "odd": 7, "odd-set": [7], "digest": [one(1, **{"from": "x"})],
+        "release": [one(1, release="1")], "index-name": [one(1, index__name="x.pidx")],
+        "index-tiny": [one(1, index__size=39)], "index-huge": [one(1, index__size=1 << 30)],
+        "payload-name": [one(1, payload__name="x.patch")], "payload": [one(1, payload=3)],
+    }.items():
+        put("manifest", "patches-" + what, dump(one_image(good, patches=sets)))
+
+
 def entry(kind, length, reference, digest=bytes(32)):
     return struct.pack("<II", kind | length << 8, reference) + digest
 
@@ -135,6 +158,7 @@ def index_seeds():
     data = entry(0, 100, 60, d)
     put("index", "golden-zstd", inside["root.idx"], 4)
     put("index", "golden-raw", inside["boot.idx"], 5)
+    put("index", "patches", inside["boot.idx"], 69)
     put("index", "digest", inside["boot.idx"], 13)
     put("index", "nomem", inside["boot.idx"], 21)
     put("index", "truncated", inside["boot.idx"], 37)

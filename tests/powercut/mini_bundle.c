@@ -218,6 +218,24 @@ static void pack_image(struct packed *p, const struct mini_image *im, size_t chu
 
 /* ---- manifest and archive ---- */
 
+static void add_patches_text(struct string *text, const struct mini_image *im,
+			     const struct mini_patches *p)
+{
+	char from[LB_SHA256_HEX], index[LB_SHA256_HEX], payload[LB_SHA256_HEX], buf[1024];
+	int n;
+
+	lb_hex_encode(from, p->from, sizeof(p->from));
+	hex_digest(index, p->index, p->index_len);
+	hex_digest(payload, p->payload, p->payload_len);
+	n = snprintf(buf, sizeof(buf),
+		     ",\"patches\":[{\"from\":\"%s\",\"release\":1,"
+		     "\"index\":{\"name\":\"%s.1.pidx\",\"size\":%zu,\"sha256\":\"%s\"},"
+		     "\"payload\":{\"name\":\"%s.1.patch\",\"size\":%zu,\"sha256\":\"%s\"}}]",
+		     from, im->name, p->index_len, index, im->name, p->payload_len, payload);
+	must(n > 0 && (size_t)n < sizeof(buf), "patches");
+	add(text, buf, (size_t)n);
+}
+
 static void add_image_text(struct string *text, const struct mini_image *im,
 			   const struct packed *p, bool first, uint32_t recovery_release)
 {
@@ -235,7 +253,7 @@ static void add_image_text(struct string *text, const struct mini_image *im,
 		     "%s{\"name\":\"%s\",\"target\":\"%s\",%s,\"size\":%zu,"
 		     "\"sha256\":\"%s\",\"encoding\":\"%s\","
 		     "\"index\":{\"name\":\"%s.idx\",\"size\":%zu,\"sha256\":\"%s\"},"
-		     "\"payload\":{\"name\":\"%s%s\",\"size\":%zu,\"sha256\":\"%s\"}}",
+		     "\"payload\":{\"name\":\"%s%s\",\"size\":%zu,\"sha256\":\"%s\"}",
 		     first ? "" : ",", im->name, im->name, kind, im->len, image,
 		     lb_encoding_name(im->encoding), im->name, p->index.len, index, im->name,
 		     lb_encoding_suffix(im->encoding), p->payload.len, payload);
@@ -249,9 +267,21 @@ void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image 
 	mini_pack_with_recovery(b, release, images, count, chunk_bytes, 0);
 }
 
-void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
-			     const struct mini_image *images, uint32_t count, size_t chunk_bytes,
-			     uint32_t recovery_release)
+static void add_patch_members(struct string *tar, const struct mini_image *im,
+			      const struct mini_patches *p)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.31s.1.pidx", im->name);
+	add_member(tar, name, &(struct string){ p->index, p->index_len });
+	snprintf(name, sizeof(name), "%.31s.1.patch", im->name);
+	add_member(tar, name, &(struct string){ p->payload, p->payload_len });
+}
+
+/* @patches: of the first image; NULL: none */
+static void pack_all(struct mini_bundle *b, uint64_t release, const struct mini_image *images,
+		     uint32_t count, size_t chunk_bytes, uint32_t recovery_release,
+		     const struct mini_patches *patches)
 {
 	struct packed packed[MINI_IMAGES];
 	struct string text = { 0 }, tar = { 0 };
@@ -268,6 +298,9 @@ void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
 	for (uint32_t i = 0; i < count; i++) {
 		pack_image(&packed[i], &images[i], chunk_bytes);
 		add_image_text(&text, &images[i], &packed[i], !i, i ? 0 : recovery_release);
+		if (patches && !i)
+			add_patches_text(&text, &images[i], patches);
+		add(&text, "}", 1);
 		if (packed[i].longest_stored > b->longest_stored)
 			b->longest_stored = packed[i].longest_stored;
 	}
@@ -287,8 +320,23 @@ void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
 		free(packed[i].index.bytes);
 		free(packed[i].payload.bytes);
 	}
+	if (patches)
+		add_patch_members(&tar, &images[0], patches);
 	extend(&tar, LB_TAR_END_BYTES);
 	free(text.bytes);
 	b->bytes = tar.bytes;
 	b->len = tar.len;
+}
+
+void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
+			     const struct mini_image *images, uint32_t count, size_t chunk_bytes,
+			     uint32_t recovery_release)
+{
+	pack_all(b, release, images, count, chunk_bytes, recovery_release, NULL);
+}
+
+void mini_pack_patched(struct mini_bundle *b, uint64_t release, const struct mini_image *image,
+		       size_t chunk_bytes, const struct mini_patches *patches)
+{
+	pack_all(b, release, image, 1, chunk_bytes, 0, patches);
 }

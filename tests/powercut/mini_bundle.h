@@ -38,6 +38,17 @@ const struct lb_keyring *mini_keyring(void);
 void mini_pack(struct mini_bundle *b, uint64_t release, const struct mini_image *images,
 	       uint32_t count, size_t chunk_bytes);
 
+/* Patches against an older image: docs/SPEC.md, "Patches". */
+struct mini_patches {
+	uint8_t from[LB_SHA256_BYTES];
+	uint8_t *index, *payload; /* owned by whoever made them */
+	size_t index_len, payload_len;
+};
+
+/* The same with one image and patches of it. */
+void mini_pack_patched(struct mini_bundle *b, uint64_t release, const struct mini_image *image,
+		       size_t chunk_bytes, const struct mini_patches *patches);
+
 /* The same; the first image is a recovery of @recovery_release. */
 void mini_pack_with_recovery(struct mini_bundle *b, uint64_t release,
 			     const struct mini_image *images, uint32_t count, size_t chunk_bytes,
