@@ -14,6 +14,7 @@
 #include "patch.h"
 
 #define CHOICE 32u
+#define STARTS 32u
 
 enum { FOUND, WALKED, ORDERED, LEFT_OUT };
 
@@ -128,8 +129,7 @@ static bool make_graph(struct graph *g)
 	g->state = calloc((size_t)g->count + 1, sizeof(*g->state));
 	g->held = calloc((size_t)g->count + 1, sizeof(*g->held));
 	g->stack = malloc(((size_t)g->count + 1) * sizeof(*g->stack));
-	g->o->events = malloc((2 * (size_t)g->count + 1) * sizeof(*g->o->events));
-	if (!g->first || !g->state || !g->held || !g->stack || !g->o->events || !collect_readings(g))
+	if (!g->first || !g->state || !g->held || !g->stack || !collect_readings(g))
 		return false;
 	for (uint32_t i = 0; i < g->count; i++)
 		if (!connect(g, i, &edges))
@@ -234,43 +234,62 @@ static void walk(struct graph *g, uint32_t root)
 	}
 }
 
-static int order_once(const struct patch_node *nodes, uint32_t count, uint32_t hold_limit,
-		      bool from_the_end, struct patch_order *ret)
+/* The walk begins in part @start of STARTS, upwards or downwards from there, and goes round. */
+static void order_once(struct graph *g, uint32_t start, bool down)
 {
-	struct graph g = { .nodes = nodes, .count = count, .hold_limit = hold_limit, .o = ret };
-	bool ok;
+	uint32_t first = (uint32_t)((uint64_t)g->count * start / STARTS);
 
-	memset(ret, 0, sizeof(*ret));
-	ok = make_graph(&g);
-	for (uint32_t i = 0; ok && i < count; i++) {
-		uint32_t root = from_the_end ? count - 1 - i : i;
+	memset(g->state, 0, g->count);
+	memset(g->held, 0, g->count * sizeof(*g->held));
+	g->held_now = 0;
+	g->o->event_count = g->o->held_bytes = 0;
+	g->o->lost_bytes = 0;
+	for (uint32_t i = 0; i < g->count; i++) {
+		uint32_t root = (first + (down ? g->count - 1 - i : i)) % g->count;
 
 		/* what a broken circle took back is walked again: each round leaves one out */
-		while (g.state[root] == FOUND)
-			walk(&g, root);
+		while (g->state[root] == FOUND)
+			walk(g, root);
 	}
-	free_graph(&g);
-	return ok ? 0 : -LB_E_NOMEM;
+}
+
+static bool is_better(const struct patch_order *a, const struct patch_order *b)
+{
+	return a->lost_bytes < b->lost_bytes ||
+	       (a->lost_bytes == b->lost_bytes && a->held_bytes < b->held_bytes);
+}
+
+/* Several walks cost little, and differ much in what they leave out. */
+static void try_all(struct graph *g, struct patch_order *best)
+{
+	for (uint32_t n = 0; n < 2 * STARTS; n++) {
+		order_once(g, n / 2, n % 2);
+		if (!n || is_better(g->o, best)) {
+			struct patch_order keep = *best;
+
+			*best = *g->o;
+			*g->o = keep;
+		}
+	}
 }
 
 int patch_order_make(const struct patch_node *nodes, uint32_t count, uint32_t hold_limit,
 		     struct patch_order *ret)
 {
-	struct patch_order up, down;
-	int rc = order_once(nodes, count, hold_limit, false, &up);
-	int rc2 = rc ? rc : order_once(nodes, count, hold_limit, true, &down);
-	bool better;
+	size_t bytes = (2 * (size_t)count + 1) * sizeof(*ret->events);
+	struct patch_order best = { .events = malloc(bytes) }, now = { .events = malloc(bytes) };
+	struct graph g = { .nodes = nodes, .count = count, .hold_limit = hold_limit, .o = &now };
+	bool ok = best.events && now.events && make_graph(&g);
 
-	if (rc2) {
-		patch_order_free(&up);
-		if (!rc)
-			patch_order_free(&down);
-		return rc2;
+	if (ok)
+		try_all(&g, &best);
+	free_graph(&g);
+	patch_order_free(&now);
+	if (!ok) {
+		patch_order_free(&best);
+		return -LB_E_NOMEM;
 	}
-	better = down.lost_bytes < up.lost_bytes ||
-		 (down.lost_bytes == up.lost_bytes && down.held_bytes < up.held_bytes);
-	*ret = better ? down : up;
-	patch_order_free(better ? &up : &down);
+	*ret = best;
 	return 0;
 }
 
