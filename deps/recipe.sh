@@ -8,14 +8,14 @@
 #   $DEPS     build/deps/VARIANT: what was built before
 #   $VARIANT, $FLAVOUR and the variables of deps/toolchain.sh
 
-# compile_archive NAME FLAGS SOURCE...: lib/libNAME.a out of C files
+# compile_archive NAME FLAGS SOURCE...: lib/libNAME.a out of C and assembly files
 compile_archive() {
 	archive=$1
 	flags=$2
 	shift 2
 	mkdir -p "o-$archive" "$OUT/lib"
 	for c; do
-		printf '%s\0%s\0' "$c" "o-$archive/$(basename "$c" .c).o"
+		printf '%s\0%s\0' "$c" "o-$archive/$(basename "${c%.*}").o"
 	done | xargs -0 -n2 -P2 sh -c "$CC $CFLAGS $flags -c \"\$0\" -o \"\$1\" || exit 255"
 	rm -f "$OUT/lib/lib$archive.a"
 	$AR rcsD "$OUT/lib/lib$archive.a" "o-$archive"/*.o
