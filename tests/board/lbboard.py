@@ -25,7 +25,7 @@ import time
 import zlib
 from pathlib import Path
 
-PATIENCE_S = 300    # for anything that has to come: no machine is so busy
+PATIENCE_S = 900    # for anything that has to come: no machine is so busy
 SECTOR = 512
 ENV_OFFSETS = (0x100000, 0x140000)
 ENV_BYTES = 0x4000

@@ -170,8 +170,8 @@ def recovery_goes_on(field):
 
 
 def ends_in_release_2(field, never=None):
-    field.board.wait_for(MAIN_2, timeout=240, never=never)
-    field.wait_confirmed(2, timeout=240)
+    field.board.wait_for(MAIN_2, never=never)
+    field.wait_confirmed(2)
     status = agent(field.board, "status")
     assert status["result"]["code"] == "ok" and status["running"]["release"] == 2
     field.board.cut_power()

@@ -47,17 +47,17 @@ def in_bundle(field, member, part=0.5):
 
 
 def ends_in_release_2(field):
-    field.board.wait_for("main OS release 2 is up", timeout=240)
-    field.wait_confirmed(2, timeout=240)
+    field.board.wait_for("main OS release 2 is up")
+    field.wait_confirmed(2)
     field.board.cut_power()
     assert field.holds(BUNDLE)
 
 
 def test_stick_that_cannot_be_read_in_the_middle_is_waited_for(field, stick):
     stick.fault(read(in_bundle(field, "root.zst")))
-    field.board.power_on().wait_for(ON_STICK, timeout=240)
+    field.board.power_on().wait_for(ON_STICK)
     field.board.wait_for(rf"{BUNDLE} vanished at byte \d+: I/O error.*\[source-interrupted\]",
-                         regex=True, timeout=240)
+                         regex=True)
     time.sleep(10)      # longer than before the first write
     assert lbfield.state_name(field.card) == "updating"
     assert "main OS release" not in field.board.output
@@ -69,31 +69,31 @@ def test_stick_that_cannot_be_read_in_the_middle_is_waited_for(field, stick):
 def test_stick_that_cannot_be_read_before_the_first_write_gives_main_back(field, stick):
     before = field.main_bytes()
     stick.fault(read(in_bundle(field, "root.idx")))
-    field.board.power_on().wait_for(ON_STICK, timeout=240)
-    field.board.wait_for("vanished at byte", timeout=240)
-    field.board.wait_for("main was not changed and is started again [returned]", timeout=240)
-    field.board.wait_for(MAIN_1, timeout=240)
+    field.board.power_on().wait_for(ON_STICK)
+    field.board.wait_for("vanished at byte")
+    field.board.wait_for("main was not changed and is started again [returned]")
+    field.board.wait_for(MAIN_1)
     field.board.cut_power()
     assert field.main_bytes() == before
 
 
 @pytest.mark.parametrize("seconds", [0, 5], ids=["at once", "after a while"])
 def test_stick_that_is_pulled_in_the_middle_and_put_back(field, seconds):
-    field.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
+    field.board.power_on().wait_for(r"  write +root", regex=True)
     pull(field.board)
-    field.board.wait_for("[source-interrupted]", timeout=240, never="main OS release")
+    field.board.wait_for("[source-interrupted]", never="main OS release")
     time.sleep(seconds)
     assert lbfield.state_name(field.card) == "updating"
     put_back(field.board)
-    field.board.wait_for("[source-back]", timeout=240, never="main OS release")
+    field.board.wait_for("[source-back]", never="main OS release")
     ends_in_release_2(field)
 
 
 def test_stick_that_stays_away_is_resumed_from_by_the_next_start(field):
-    field.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
+    field.board.power_on().wait_for(r"  write +root", regex=True)
     pull(field.board)
-    field.board.wait_for("[source-interrupted]", timeout=240)
+    field.board.wait_for("[source-interrupted]")
     field.board.cut_power()
     assert field.card.env()["lifeboat_boot"] == "recovery"
-    field.board.power_on().wait_for("state updating: resume", timeout=240, never="main OS release")
+    field.board.power_on().wait_for("state updating: resume", never="main OS release")
     ends_in_release_2(field)

@@ -45,17 +45,17 @@ def test_live_half_of_the_state_region_is_dead(bad, work):
     stick = make_stick(work / "stick.img", bad.files / "release-2.lbu")
     stage(bad)
     bad.medium.fault(*dead(half(bad.card, 0)))
-    bad.board.power_on().wait_for("(the state region was empty and was made anew)", timeout=240)
-    bad.board.wait_for("no confirmed release is on record [main-unknown]", timeout=240)
+    bad.board.power_on().wait_for("(the state region was empty and was made anew)")
+    bad.board.wait_for("no confirmed release is on record [main-unknown]")
     bad.board.wait_for("no earlier release is known: waiting for a medium with a bundle [rescue]",
-                       timeout=240, never="main OS release")
+                      never="main OS release")
     bad.board.cut_power()
     with Board(work / "stick", bad.card, sticks=[stick],
                qemu_args=bad.medium.disk("virtio")) as bad.board:
         bad.board.wait_for("(file:///media/stick/release-2.lbu|RELEASE-2.LBU)", regex=True,
-                           timeout=240, never="main OS release")
-        bad.board.wait_for("main OS release 2 is up", timeout=240)
-        bad.wait_confirmed(2, timeout=240)
+                          never="main OS release")
+        bad.board.wait_for("main OS release 2 is up")
+        bad.wait_confirmed(2)
     assert bad.holds("release-2.lbu")
 
 
@@ -79,15 +79,15 @@ def test_newest_record_that_cannot_be_read_does_not_start_a_half_written_main(ba
     """The one before it says that main is untouched, and no server answers."""
     bad.medium.fault(read(begin_writing(bad), "worn"))
     bad.server.stop()
-    bad.board.power_on().wait_for("newer records may be lost", timeout=240)
-    bad.board.wait_for("an image differs from its manifest [main-unknown]", timeout=240,
+    bad.board.power_on().wait_for("newer records may be lost")
+    bad.board.wait_for("an image differs from its manifest [main-unknown]",
                        never="main OS release")
-    bad.board.wait_for("release 1 is fetched again [rescue]", timeout=240, never="main OS release")
-    bad.board.wait_for("[source-unreachable]", "[source-interrupted]", timeout=240,
+    bad.board.wait_for("release 1 is fetched again [rescue]", never="main OS release")
+    bad.board.wait_for("[source-unreachable]", "[source-interrupted]",
                        never="main OS release")
     bad.server.start()
-    bad.board.wait_for(MAIN_1, timeout=240)
-    bad.wait_confirmed(1, timeout=240)
+    bad.board.wait_for(MAIN_1)
+    bad.wait_confirmed(1)
     bad.board.cut_power()
     assert bad.holds("release-1.lbu") and bad.medium.hits("read")
 
@@ -96,9 +96,9 @@ def test_state_region_that_cannot_be_written_keeps_no_good_main_down(bad):
     before = bad.main_bytes()
     stage(bad)
     bad.medium.fault(write(span(bad.card, "state")))
-    bad.board.power_on().wait_for(IO_ERROR, regex=True, timeout=240)
-    bad.board.wait_for("main was not changed and is started again [returned]", timeout=240)
-    bad.board.wait_for(MAIN_1, timeout=240, never="Lifeboat recovery: copy")
+    bad.board.power_on().wait_for(IO_ERROR, regex=True)
+    bad.board.wait_for("main was not changed and is started again [returned]")
+    bad.board.wait_for(MAIN_1, never="Lifeboat recovery: copy")
     assert PAUSE not in bad.board.output
     bad.board.cut_power()
     assert bad.main_bytes() == before and bad.medium.hits("write")
@@ -111,8 +111,8 @@ def test_state_region_that_fails_altogether(bad):
     bad.board.power_on()
     for _ in range(2):
         bad.board.wait_for(r"slot state: read of \d+ bytes at \d+ " + IO_ERROR, regex=True,
-                           timeout=240, never="main OS release")
-        bad.board.wait_for(PAUSE, timeout=240, never=POWER_ON)
+                          never="main OS release")
+        bad.board.wait_for(PAUSE, never=POWER_ON)
     bad.medium.heal()
     ends_in_release_2(bad)
 
@@ -145,8 +145,8 @@ def test_environment_that_cannot_be_written_is_told_before_main_is_touched(bad):
     bad.board.power_on()
     for _ in range(2):
         bad.board.wait_for(r"slot environment: (write|flush) of .*\d+ " + IO_ERROR, regex=True,
-                           timeout=240, never="main OS release")
-        bad.board.wait_for(PAUSE, timeout=240, never=POWER_ON)
+                          never="main OS release")
+        bad.board.wait_for(PAUSE, never=POWER_ON)
     assert bad.main_bytes() == before
     bad.medium.heal()
     ends_in_release_2(bad)
@@ -155,14 +155,14 @@ def test_environment_that_cannot_be_written_is_told_before_main_is_touched(bad):
 def test_environment_that_fails_at_the_end_is_told_and_the_next_start_hands_over(bad):
     """The update is whole and on record, the flag cannot be set: nothing is fetched again."""
     stage(bad, rate="600k")
-    bad.board.power_on().wait_for(r"  write +root", regex=True, timeout=240)
+    bad.board.power_on().wait_for(r"  write +root", regex=True)
     bad.medium.fault(write(env_copy(0)), write(env_copy(1)))
-    bad.board.wait_for("[installed]", timeout=240)
+    bad.board.wait_for("[installed]")
     bad.board.wait_for(r"slot environment: (write|flush) of .*\d+ " + IO_ERROR, regex=True,
-                       timeout=240, never="main OS release")
-    bad.board.wait_for(PAUSE, timeout=240, never=POWER_ON)
+                      never="main OS release")
+    bad.board.wait_for(PAUSE, never=POWER_ON)
     assert lbfield.state_name(bad.card) == "trial"
     bad.medium.heal()
     bad.board.wait_for("the update is complete: only the boot flag was missing [handover]",
-                       timeout=240, never="main OS release")
+                      never="main OS release")
     ends_in_release_2(bad)

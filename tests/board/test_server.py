@@ -9,7 +9,7 @@ import time
 import pytest
 
 import lbfield
-from lbboard import Board
+from lbboard import PATIENCE_S, Board
 from lbfield import agent, bundles
 from lbrude import Rude, cut, part, present, redirect, reset, status, swap, whole
 from lbserver import Certificate
@@ -18,7 +18,7 @@ from lbtraffic import Bundle
 NAME = "release-2.lbu"
 RECOVERY = "Lifeboat recovery: copy="
 UP_1, UP_2 = "main OS release 1 is up", "main OS release 2 is up"
-WAIT_S = 180        # no figure of the product's: a busy machine takes its time
+WAIT_S = PATIENCE_S
 STALL_S = 15        # of recovery-brisk, tests/board/update.mk
 SLOW = 10_000       # bytes a second
 BLOCK = 4096

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import lbfield
-from lbboard import Board
+from lbboard import PATIENCE_S, Board
 from lbfield import agent, read_record, records
 from lbnet import Internet, NameServer
 from lbrude import Rude, part
@@ -19,7 +19,7 @@ NAME = "release-2.lbu"
 HOST, OLD, NEW, PORT = "updates.example", "192.0.2.10", "192.0.2.20", 8443
 RECOVERY = "Lifeboat recovery: copy="
 UP_1, UP_2 = "main OS release 1 is up", "main OS release 2 is up"
-WAIT_S = 180        # no figure of the product's: a busy machine takes its time
+WAIT_S = PATIENCE_S
 GIVE_UP_S = 8       # tests/board/hasty.py
 UNRESOLVED = "Could not resolve host"
 

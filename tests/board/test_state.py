@@ -11,13 +11,13 @@ import time
 import pytest
 
 import lbfield
-from lbboard import Board
+from lbboard import PATIENCE_S, Board
 from lbfield import agent, bundles, records
 from lbserver import BUILT_IN
 
 RECOVERY = "Lifeboat recovery: copy="
 ANY_MAIN = "main OS release"
-LONG = 300      # seconds for anything: a busy machine boots slowly
+LONG = PATIENCE_S
 MADE_ANEW = "the state region was empty and was made anew"
 
 CONTENTS = {"zeros": lambda size: bytes(size), "ones": lambda size: b"\xff" * size,
