@@ -3,7 +3,8 @@
 
 CC_cov := $(CC_host)
 AR_cov := $(AR_host)
-CFLAGS_cov = $(filter-out -O% -D_FORTIFY_SOURCE=% -fstack-protector%,$(CFLAGS_host)) -O0 --coverage
+CFLAGS_cov = $(filter-out -O% -D_FORTIFY_SOURCE=% -fstack-protector%,$(CFLAGS_host)) -O0 --coverage \
+	-Wno-error # that a loop is not unrolled without optimisation is no mistake
 LDFLAGS_cov = $(LDFLAGS_host) --coverage
 DEPS_cov := $(DEPS_host)
 DEPLIBS_cov := $(DEPLIBS_host)
@@ -16,7 +17,7 @@ $(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov,$$(POWERCUT_W
 
 $(call program,httpcat,tests/net/httpcat.c,cov)
 $(call program,netup,tests/net/netup.c,cov)
-$(call program,lifeboat-recovery,$(sort $(wildcard recovery/*.c)),cov)
+$(call program,lifeboat-recovery,$(RECOVERY_SRC),cov)
 $(call program,lifeboat-agent,$(sort $(wildcard main-agent/*.c)),cov)
 $(call program,lifeboat,$(TOOLS_SRC),cov)
 
