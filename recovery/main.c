@@ -96,9 +96,17 @@ static bool stop_asked(void *ctx)
 	return p->stop;
 }
 
+/* Too late is told once, and forgotten. */
 static bool cancelled(void *ctx)
 {
-	return ((struct program *)ctx)->web.cancel;
+	struct program *p = ctx;
+
+	if (p->web.cancel && p->recovery.committed) {
+		p->web.cancel = false;
+		lb_say(&p->report, LB_LEVEL_WARN, "cancelled",
+		       "main is being written: the update can only be finished now");
+	}
+	return p->web.cancel;
 }
 
 /* Who waits for a server stops waiting. */
@@ -292,11 +300,14 @@ static void open_page(struct program *p)
 
 	if (!p->settings.web.port)
 		return;
+	p->web.silence_ms = p->settings.stall_ms;
 	r = web_make_code(&p->settings.web, &err);
 	if (!r)
 		r = web_start(&p->web, &p->settings.web, &err);
 	if (r)
 		lb_say_error(&p->report, LB_LEVEL_WARN, r, &err);
+	else if (!p->settings.web.interface[0])
+		console_show_code(&p->console, p->settings.web.code); /* there is no address to wait for */
 }
 
 /* For those who look at the page. */
@@ -423,7 +434,9 @@ int main(int argc, char **argv)
 		lb_say_error(&p->report, LB_LEVEL_ERROR, r, &err);
 		r = EXIT_FAILED;
 	}
-	web_stop(&p->web);
+	web_stop(&p->web, r == EXIT_INSTALLED ? LINK_END_INSTALLED
+			  : r == EXIT_REBOOT ? LINK_END_REBOOT
+					     : LINK_END_OTHER);
 	close_all(p);
 	lb_http_exit();
 	free(p);

@@ -53,7 +53,7 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	int r;
 
 	if (!strncmp(url, WEB_UPLOAD_URL, strlen(WEB_UPLOAD_URL)))
-		return web_open_upload(c->web, ret, err);
+		return web_open_upload(c->web, c->tick, c->tick_ctx, ret, err);
 	if (is_http(url))
 		return lb_http_source_open(url, &opt, ret, err);
 	if (!strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))
@@ -117,6 +117,11 @@ static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
 	return false;
 }
 
+static bool person_waits(void *ctx)
+{
+	return web_has_upload(((const struct source_context *)ctx)->web);
+}
+
 struct lb_sources sources_of(struct source_context *c)
 {
 	return (struct lb_sources){
@@ -124,5 +129,6 @@ struct lb_sources sources_of(struct source_context *c)
 		.open = open_source,
 		.network_up = network_up,
 		.medium = medium,
+		.person_waits = person_waits,
 	};
 }

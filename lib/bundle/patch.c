@@ -28,12 +28,12 @@ static int bad_step(uint32_t number, const char *what, struct lb_error *err)
 bool lb_patches_next(const struct lb_patches *p, struct lb_patch_cursor *cursor,
 		     struct lb_patch_step *ret)
 {
-	const uint8_t *s = p->bytes + LB_PATCH_HEADER_BYTES +
-			   (size_t)cursor->next_step * LB_PATCH_STEP_BYTES;
+	const uint8_t *s;
 	uint32_t count;
 
 	if (cursor->next_step >= p->step_count)
 		return false;
+	s = p->bytes + LB_PATCH_HEADER_BYTES + (size_t)cursor->next_step * LB_PATCH_STEP_BYTES;
 	count = lb_get_le32(s + S_COUNT);
 	*ret = (struct lb_patch_step){
 		.type = (enum lb_patch_type)s[S_TYPE],

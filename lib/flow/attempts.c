@@ -17,7 +17,16 @@ bool lb_job_stopped(struct lb_recovery *r)
 
 bool lb_job_cancelled(struct lb_recovery *r, const struct lb_job_order *job)
 {
-	return job->may_give_up && r->cancelled && r->cancelled(r->cancelled_ctx);
+	return job->may_give_up && !r->committed && r->cancelled &&
+	       r->cancelled(r->cancelled_ctx);
+}
+
+/* With the first of the media in hand. */
+static bool person_waits(void *ctx)
+{
+	const struct lb_sources *s = &((struct lb_job_order *)ctx)->owner->sources;
+
+	return s->person_waits && s->person_waits(s->ctx);
 }
 
 /* While a source is waited for. */
@@ -237,16 +246,18 @@ uint32_t lb_job_offers(struct lb_recovery *r)
 }
 
 /* Between two rounds; what a person offers meanwhile ends it. False: stopped. */
-static bool rest(struct lb_recovery *r, struct lb_job_order *job, uint32_t delay_ms, uint32_t candidates)
+static bool rest(struct lb_recovery *r, struct lb_job_order *job, uint32_t delay_ms)
 {
 	struct lb_patience how = lb_job_patience(r, job);
+	uint32_t before = lb_job_offers(r), offers = before;
 
-	while (delay_ms && count_candidates(r, job) <= candidates) {
+	while (delay_ms && (!offers || offers == before)) {
 		uint32_t part = delay_ms < 1000 ? delay_ms : 1000;
 
 		if (!lb_patience_sleep(&how, part))
 			return !lb_job_stopped(r);
 		delay_ms -= part;
+		offers = lb_job_offers(r);
 	}
 	return true;
 }
@@ -274,6 +285,8 @@ struct lb_patience lb_job_patience(struct lb_recovery *r, struct lb_job_order *j
 		.retry_max_ms = r->limits.retry_max_ms,
 		.stop = stop_waiting,
 		.stop_ctx = job,
+		.urgent = person_waits,
+		.urgent_ctx = job,
 		.alone = only_place,
 		.alone_ctx = job,
 		.nudge = nudge,
@@ -327,6 +340,7 @@ static void start_install(struct lb_recovery *r, struct lb_job_order *job, struc
 			  uint32_t n)
 {
 	bool writing = in->writing || !job->may_give_up, counted = in->counted;
+	uint32_t patch_failures = in->patch_failures;
 	bool any = job->any_bundle || (writing && n >= job->url_count);
 
 	lb_install_free(in);
@@ -344,8 +358,10 @@ static void start_install(struct lb_recovery *r, struct lb_job_order *job, struc
 		.budget_bytes = job->request.budget_bytes,
 		.cancelled = r->cancelled,
 		.cancelled_ctx = r->cancelled_ctx,
+		.committed = &r->committed,
 		.writing = writing,
 		.counted = counted,
+		.patch_failures = patch_failures,
 	};
 }
 
@@ -367,8 +383,9 @@ static int try_place(struct lb_recovery *r, struct lb_job_order *job, struct lb_
 
 	start_install(r, job, in, n);
 	if (!candidate(r, job, n, job->used_url, sizeof(job->used_url)))
-		return lb_error_set(why, LB_E_UNREACHABLE,
-				    "no server and no medium has the bundle");
+		return n ? lb_error_set(why, LB_E_AGAIN, "what was to be tried next is not there any more")
+			 : lb_error_set(why, LB_E_UNREACHABLE,
+					"no server and no medium has the bundle");
 	code = attempt(r, job, in, why);
 	if (job->kind == LB_JOB_INSTALL && job->any_bundle && in->writing) {
 		/* whatever that place holds next: what was begun is finished, as after a cut */
@@ -418,10 +435,15 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 	struct lb_install in = { 0 };
 	int code;
 
+	r->committed = !job->may_give_up;
 	lb_job_network_up(r, job);
 	for (;;) {
 		uint32_t candidates = count_candidates(r, job);
-		bool last = n + 1 >= candidates;
+		bool last;
+
+		if (person_waits(job))
+			n = job->url_count;
+		last = n + 1 >= candidates;
 		struct lb_error why = { 0 };
 
 		code = try_place(r, job, &in, n, &why);
@@ -467,7 +489,7 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 		}
 		n = last ? 0 : n + 1;
 		if (last) {
-			if (!rest(r, job, delay_ms, candidates)) {
+			if (!rest(r, job, delay_ms)) {
 				code = 0;
 				break;
 			}

@@ -174,6 +174,8 @@ static int on_first_write(void *ctx, struct lb_error *err)
 	r = lb_handover_begin_writing(in->dev, in->manifest.release, in->head.manifest_sha256,
 				      err);
 	in->writing = in->writing || !r || says_writing(in->dev->log);
+	if (in->committed)
+		*in->committed = in->writing;
 	if (r)
 		return r;
 	lb_patient_commit(in->patient);
@@ -375,6 +377,8 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 		r = lb_install_check_budget(in, &u, err);
 	if (!r)
 		r = lb_install_write(in, &u, err);
+	if (r && in->writing && r != -LB_E_POWER && lb_update_has_patches(&u))
+		in->patch_failures++;
 	if (!r)
 		r = check_fits(in, slots, err);
 	in->counters = u.counters;

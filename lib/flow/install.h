@@ -55,6 +55,7 @@ struct lb_install {
 	char copy;		   /* 'a' or 'b': the recovery copy that runs; 0 not known */
 	bool (*cancelled)(void *ctx); /* asked before the first write; may be NULL */
 	void *cancelled_ctx;
+	bool *committed;	   /* set before the first write; may be NULL */
 	uint64_t budget_bytes;	   /* most to fetch; 0 none; looked at before the first write only */
 
 	/* what it finds out */
@@ -67,6 +68,7 @@ struct lb_install {
 	struct lb_progress progress; /* of earlier starts and attempts */
 	bool counted;		   /* the caller carries it from attempt to attempt: this start
 				    * is in progress.power_cycles if it counts */
+	uint32_t patch_failures;   /* attempts that failed with patches, once main was begun; carried as well */
 	bool copies_current;	   /* both recovery copies were found or made to be the bundle's */
 	uint64_t saved_durable;
 	struct lb_estimate estimate;
@@ -101,6 +103,8 @@ void lb_install_close_slots(struct lb_blk *slots[LB_IMAGES_MAX]);
  */
 void lb_install_add_sources(struct lb_install *in, struct lb_update *u, bool tell,
 			    struct lb_blk *ret[LB_UPDATE_SOURCES_MAX]);
+/* A patch that cannot be read must not keep plain chunks out for ever: then it goes on without patches. */
+#define LB_INSTALL_PATCH_FAILURES 3u
 /* Patches against what records say that the slots may hold: known.c. 0 or what lb_update_use_patches() returned. */
 int lb_install_use_patches(struct lb_install *in, struct lb_update *u,
 			   const struct lb_bundle_layout *layout, struct lb_error *err) LB_MUST_CHECK;

@@ -37,7 +37,7 @@ int lb_install_use_patches(struct lb_install *in, struct lb_update *u,
 
 	for (uint32_t i = 0; i < u->image_count; i++)
 		sets += u->images[i].image->patch_set_count;
-	if (!sets)
+	if (!sets || in->patch_failures >= LB_INSTALL_PATCH_FAILURES)
 		return 0;
 	list = calloc(LB_ARRAY_LEN(types) * LB_IMAGES_MAX, sizeof(*list));
 	m = malloc(sizeof(*m));
@@ -47,5 +47,7 @@ int lb_install_use_patches(struct lb_install *in, struct lb_update *u,
 		r = lb_update_use_patches(u, &in->manifest, layout, list, count, err);
 	free(list);
 	free(m);
+	if (r && in->writing)
+		in->patch_failures++;
 	return r;
 }

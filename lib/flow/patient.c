@@ -73,6 +73,8 @@ static int wait_for_source(struct lb_patient *p, uint64_t since_ms, uint32_t *de
 			memcpy(why, err->text, sizeof(why));
 		return lb_error_set(err, LB_E_UNREACHABLE, "gave up: %.200s", why);
 	}
+	if (p->how.urgent && p->how.urgent(p->how.urgent_ctx))
+		return -LB_E_AGAIN;
 	if (p->how.limit_ms && now - since_ms >= p->how.limit_ms &&
 	    !(p->how.alone && p->how.alone(p->how.alone_ctx)))
 		return -LB_E_AGAIN;

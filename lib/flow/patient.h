@@ -20,6 +20,8 @@ struct lb_patience {
 	uint32_t retry_min_ms, retry_max_ms; /* back-off doubles between these */
 	bool (*stop)(void *ctx);	 /* may be NULL; true ends the waiting */
 	void *stop_ctx;
+	bool (*urgent)(void *ctx);	 /* may be NULL; true: another source cannot wait, as after limit_ms */
+	void *urgent_ctx;
 	bool (*alone)(void *ctx);	 /* may be NULL; true: there is no other source, limit_ms does not count */
 	void *alone_ctx;
 	void (*nudge)(void *ctx);	 /* may be NULL; before each new attempt: look after the network */

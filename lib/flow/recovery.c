@@ -159,6 +159,7 @@ static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, stru
 		code = lb_job_run(r, job, end, err);
 		job->may_give_up = false;
 		job->started_ms = lb_clock_ms(r->clock);
+		r->committed = false; /* or it would not have been refused */
 		refused = lb_job_offers(r);
 	} while (code == LB_JOB_REFUSED);
 	return code;

@@ -27,6 +27,8 @@ struct lb_sources {
 	int (*network_up)(void *ctx, const struct lb_network *network, struct lb_error *err);
 	/* path of the @n-th bundle on an inserted medium as a URL; false: no more; may be NULL */
 	bool (*medium)(void *ctx, unsigned int n, char *ret_url, size_t size);
+	/* somebody stands there with medium 0 and waits for it to be read: it comes next; may be NULL */
+	bool (*person_waits)(void *ctx);
 };
 
 struct lb_recovery {
@@ -50,6 +52,7 @@ struct lb_recovery {
 	void *stop_ctx;
 	bool (*cancelled)(void *ctx); /* a person wants main back; heeded until the first write; may be NULL */
 	void *cancelled_ctx;
+	bool committed;		     /* main is being written: nothing is cancelled any more */
 };
 
 enum lb_recovery_end {

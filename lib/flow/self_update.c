@@ -68,6 +68,8 @@ static int check_budget(struct lb_install *in, const struct lb_bundle_layout *la
 	if (!r)
 		r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source,
 				   in->clock, &obs, err);
+	if (!r)
+		r = lb_install_use_patches(in, &u, layout, err);
 	if (!r) {
 		lb_install_add_sources(in, &u, false, sources);
 		r = lb_update_plan(&u, err);

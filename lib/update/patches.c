@@ -48,7 +48,7 @@ int lb_update_use_patches(struct lb_update *u, const struct lb_manifest *m,
 		const struct lb_patch_set *s;
 		int r;
 
-		s = set_for(im->image, old, old_count, &set);
+		s = im->image->kind == LB_KIND_RECOVERY ? NULL : set_for(im->image, old, old_count, &set);
 		if (!s || s->index.size_bytes + im->index.bytes_len > LB_INDEX_MAX_BYTES)
 			continue; /* as much memory as an index may take, and no more */
 		r = lb_bundle_read_patches(u->src, m, layout, image, set, &im->index, &im->patches,
@@ -60,6 +60,14 @@ int lb_update_use_patches(struct lb_update *u, const struct lb_manifest *m,
 			lb_patches_free(&im->patches);
 	}
 	return 0;
+}
+
+bool lb_update_has_patches(const struct lb_update *u)
+{
+	for (uint32_t i = 0; i < u->image_count; i++)
+		if (u->images[i].patches.step_count)
+			return true;
+	return false;
 }
 
 /* ---- memory ---- */

@@ -207,6 +207,9 @@ int lb_update_use_patches(struct lb_update *u, const struct lb_manifest *m,
 			  const struct lb_bundle_layout *layout, const struct lb_update_old *old,
 			  uint32_t old_count, struct lb_error *err) LB_MUST_CHECK;
 
+/* Are there any, used or not? */
+bool lb_update_has_patches(const struct lb_update *u);
+
 /**
  * lb_update_plan() - find out what is on the device; fills the counters
  *

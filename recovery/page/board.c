@@ -59,11 +59,9 @@ void web_board_hear(struct web_board *b, const char *datagram, size_t len)
 	case LINK_PROGRESS_LINE:
 		keep(b->line, sizeof(b->line), text, len);
 		break;
-	case LINK_INSTALLED:
-		b->installed = true;
-		break;
 	case LINK_END:
 		b->ended = true;
+		b->end = len ? text[0] : LINK_END_OTHER;
 		break;
 	default:
 		break;

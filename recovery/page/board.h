@@ -20,8 +20,8 @@ struct web_board {
 	char log[WEB_LOG_MAX];	      /* whole lines */
 	size_t log_len;
 	uint32_t problems;	      /* how many there were */
-	bool installed;		      /* the end, and a good one */
 	bool ended;
+	char end;		      /* LINK_END_...; 0 not yet */
 };
 
 /* One datagram of the link: a letter (link.h) and text. Others are passed over. */

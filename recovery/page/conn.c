@@ -62,7 +62,7 @@ int web_conn_poll(const struct web_conn *c, struct pollfd *p)
 	p[0] = (struct pollfd){ .fd = c->fd, .events = events };
 	if (c->state != WEB_UPLOAD || c->upload_fd < 0)
 		return 1;
-	p[1] = (struct pollfd){ .fd = c->upload_fd, .events = c->in_len ? POLLOUT : 0 };
+	p[1] = (struct pollfd){ .fd = c->upload_fd, .events = c->stream_full ? POLLOUT : 0 };
 	return 2;
 }
 
@@ -73,6 +73,17 @@ bool web_conn_read(struct web_conn *c)
 	if (n > 0)
 		c->in_len += (size_t)n;
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)) || c->in_len == sizeof(c->in);
+}
+
+bool web_conn_drop(struct web_server *s, struct web_conn *c)
+{
+	c->in_len = 0;
+	if (!web_conn_read(c)) {
+		web_conn_close(s, c);
+		return false;
+	}
+	c->body_left -= c->in_len < c->body_left ? c->in_len : c->body_left;
+	return true;
 }
 
 static const char *reason_of(int status)
@@ -207,16 +218,19 @@ static void step_answer(struct web_server *s, struct web_conn *c)
 
 static void step_linger(struct web_server *s, struct web_conn *c)
 {
-	c->in_len = 0;
-	if (!web_conn_read(c))
-		web_conn_close(s, c);
+	if (!web_conn_drop(s, c))
+		return;
+	if (c->body_left && c->in_len)
+		web_conn_within(s, c, LINGER_MS); /* a client that only sends does not see the answer yet */
 }
 
 static bool is_late(struct web_server *s, struct web_conn *c)
 {
 	if (lb_clock_ms(s->clock) < c->deadline_ms)
 		return false;
-	if (c->state == WEB_FORM || c->state == WEB_UPLOAD)
+	if (c->upload_fd >= 0 && !c->taken && lb_clock_ms(s->clock) >= c->take_by_ms)
+		web_answer_say(s, c, 503, "busy", "recovery is busy with another source of the update");
+	else if (c->state == WEB_FORM || c->state == WEB_UPLOAD)
 		web_answer_say(s, c, 408, "source-interrupted",
 			       "nothing more was sent. What was written stays: send the same bundle again");
 	else if (c->state == WEB_VERDICT)

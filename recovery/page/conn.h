@@ -3,6 +3,7 @@
 #ifndef RECOVERY_WEB_CONN_H
 #define RECOVERY_WEB_CONN_H
 
+#include <netinet/in.h>
 #include <poll.h>
 
 #include "board.h"
@@ -26,6 +27,7 @@ struct web_server;
 struct web_conn {
 	enum web_state state;
 	int fd;
+	struct in6_addr peer;
 	int upload_fd;		    /* -1: none */
 	struct lb_web_request rq;
 	struct lb_web_multipart parts;
@@ -35,6 +37,9 @@ struct web_conn {
 	uint32_t problems;	    /* that there were when recovery took the upload */
 	bool in_file;		    /* multipart: the present part is the bundle */
 	bool taken;		    /* recovery reads it */
+	bool done;		    /* recovery has stopped reading it */
+	bool stream_full;	    /* recovery is slower than the client */
+	uint64_t take_by_ms;	    /* recovery has to begin reading by then */
 	char code[64];		    /* from a form */
 	size_t in_len;
 	const char *out;	    /* of the answer behind its head; borrowed, or text */
@@ -76,5 +81,7 @@ void web_upload_status(const struct web_server *s, char *ret, size_t size);
 void web_conn_within(struct web_server *s, struct web_conn *c, uint32_t ms);
 /* Reads what there is into c->in; false: the connection ended or failed. */
 bool web_conn_read(struct web_conn *c);
+/* The same, and drops it; false: the connection was closed. */
+bool web_conn_drop(struct web_server *s, struct web_conn *c);
 
 #endif

@@ -15,8 +15,11 @@
 #define LINK_PROGRESS_LINE 'T' /* the progress as a line */
 #define LINK_PROBLEM 'W'	      /* a warning or error: its sentence and code */
 #define LINK_TAKEN 'A'	      /* recovery has begun to read the upload */
-#define LINK_INSTALLED 'I'     /* everything is installed */
-#define LINK_END 'E'	      /* recovery ends: answer who waits, and end, too */
+#define LINK_DONE 'O'	      /* it has stopped reading it; what comes of it follows */
+#define LINK_END 'E'	      /* recovery ends, one of the letters below: answer who waits, and end, too */
+#define LINK_END_INSTALLED 'i'
+#define LINK_END_REBOOT 'r' /* a newer recovery goes on */
+#define LINK_END_OTHER 'o'
 
 /* To recovery. */
 #define LINK_UPLOAD 'u' /* with the end of a stream as a file descriptor: a bundle comes */

@@ -30,8 +30,6 @@ static void say(void *ctx, enum lb_level level, const char *code, const char *te
 	snprintf(line, sizeof(line), "%s [%s]", text, code);
 	if (level != LB_LEVEL_INFO)
 		web_send(w, LINK_PROBLEM, line);
-	if (!strcmp(code, "installed"))
-		web_send(w, LINK_INSTALLED, "");
 }
 
 static void progress(void *ctx, const char *step, const char *image,

@@ -54,7 +54,7 @@ static bool is_ours(struct web_server *s, struct web_conn *c)
 
 static bool check_code(struct web_server *s, struct web_conn *c, const char *code)
 {
-	switch (web_server_code(s, code)) {
+	switch (web_server_code(s, c, code)) {
 	case WEB_CODE_RIGHT:
 		return true;
 	case WEB_CODE_WRONG:

@@ -39,9 +39,10 @@ static bool drop_rights(void)
 		return true; /* a workstation: no more than its user may */
 	if (!access(EMPTY_FOLDER, X_OK) && (chroot(EMPTY_FOLDER) || chdir("/")))
 		return false;
+	/* a change of credentials takes the death signal away */
 	return !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&
 	       !setresuid(NOBODY, NOBODY, NOBODY) && limit(RLIMIT_NPROC, 0) &&
-	       !prctl(PR_SET_DUMPABLE, 0);
+	       !prctl(PR_SET_DUMPABLE, 0) && !prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 static void mute(void)

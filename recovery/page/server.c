@@ -16,7 +16,7 @@
 #define TICK_MS 500
 #define WRONG_CODES_MAX 10u
 #define WRONG_CODES_MS 60000u
-#define END_MS 3000u
+#define END_MS 15000u
 
 static int failed(int fd, const struct web_options *opt, struct lb_error *err)
 {
@@ -76,19 +76,35 @@ static bool same_code(const char *given, const char *right)
 	return !differ;
 }
 
-enum web_code web_server_code(struct web_server *s, const char *code)
+/* Who has tried: the one that is known, or the place of whoever came least recently. */
+static struct web_peer *peer_of(struct web_server *s, const struct in6_addr *address)
 {
+	struct web_peer *oldest = &s->peers[0];
+
+	for (int i = 0; i < WEB_PEERS; i++) {
+		if (!memcmp(&s->peers[i].address, address, sizeof(*address)))
+			return &s->peers[i];
+		if (s->peers[i].since_ms < oldest->since_ms)
+			oldest = &s->peers[i];
+	}
+	*oldest = (struct web_peer){ .address = *address, .since_ms = lb_clock_ms(s->clock) };
+	return oldest;
+}
+
+enum web_code web_server_code(struct web_server *s, const struct web_conn *c, const char *code)
+{
+	struct web_peer *peer = peer_of(s, &c->peer);
 	uint64_t now = lb_clock_ms(s->clock);
 
-	if (now - s->wrong_since_ms >= WRONG_CODES_MS) {
-		s->wrong_since_ms = now;
-		s->wrong_codes = 0;
+	if (now - peer->since_ms >= WRONG_CODES_MS) {
+		peer->since_ms = now;
+		peer->wrong_codes = 0;
 	}
-	if (s->wrong_codes >= WRONG_CODES_MAX)
+	if (peer->wrong_codes >= WRONG_CODES_MAX)
 		return WEB_CODE_TOO_OFTEN;
 	if (s->opt->code[0] && same_code(code, s->opt->code))
 		return WEB_CODE_RIGHT;
-	s->wrong_codes++;
+	peer->wrong_codes++;
 	return WEB_CODE_WRONG;
 }
 
@@ -126,6 +142,10 @@ static void hear(struct web_server *s)
 			s->uploader->taken = true;
 			s->uploader->problems = s->board.problems;
 		}
+		if (datagram[0] == LINK_DONE && s->uploader) {
+			s->uploader->done = true;
+			s->uploader->problems = s->board.problems;
+		}
 	}
 	if (!n || (errno != EAGAIN && errno != EINTR))
 		s->link_lost = true;
@@ -133,11 +153,17 @@ static void hear(struct web_server *s)
 
 static void accept_one(struct web_server *s)
 {
-	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_in6 from = { 0 };
+	socklen_t len = sizeof(from);
+	int fd = accept4(s->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	for (int i = 0; fd >= 0 && i < WEB_CONNS; i++) {
 		if (s->conns[i].state == WEB_FREE) {
 			web_conn_open(s, &s->conns[i], fd);
+			if (from.sin6_family == AF_INET6)
+				s->conns[i].peer = from.sin6_addr;
+			else /* the address of an IPv4 peer lies in front */
+				memcpy(&s->conns[i].peer, &from.sin6_flowinfo, sizeof(from.sin6_flowinfo));
 			return;
 		}
 	}
@@ -145,7 +171,8 @@ static void accept_one(struct web_server *s)
 		close(fd);
 }
 
-static bool all_free(const struct web_server *s)
+/* Nobody waits for an answer, or for the rest of one. */
+static bool all_served(const struct web_server *s)
 {
 	for (int i = 0; i < WEB_CONNS; i++)
 		if (s->conns[i].state != WEB_FREE && s->conns[i].state != WEB_HEAD)
@@ -189,7 +216,7 @@ void web_server_run(struct web_server *s)
 			end_ms = now + END_MS;
 		for (int i = 0; i < WEB_CONNS; i++)
 			web_conn_step(s, &s->conns[i]);
-		if (end_ms && (now >= end_ms || all_free(s)))
+		if (end_ms && (now >= end_ms || all_served(s)))
 			return;
 		if (p[0].revents)
 			accept_one(s);

@@ -13,6 +13,13 @@
 #include "conn.h"
 
 #define WEB_CONNS 8
+#define WEB_PEERS 16
+
+struct web_peer {
+	struct in6_addr address;
+	uint32_t wrong_codes; /* since since_ms */
+	uint64_t since_ms;
+};
 
 struct web_options {
 	char interface[32]; /* the only one that is served; "" all */
@@ -29,8 +36,7 @@ struct web_server {
 	struct web_board board;
 	struct web_conn conns[WEB_CONNS];
 	struct web_conn *uploader;	  /* NULL: nobody uploads */
-	uint32_t wrong_codes;		  /* since wrong_since_ms */
-	uint64_t wrong_since_ms;
+	struct web_peer peers[WEB_PEERS]; /* that have tried a code */
 	bool link_lost;
 };
 
@@ -43,9 +49,9 @@ int web_server_listen(const struct web_options *opt, struct lb_error *err);
 /* Serves until the link ends, or says so; gives those that wait for an answer a few seconds. */
 void web_server_run(struct web_server *s);
 
-/* Is this the code that is shown on the console? Counts wrong ones. */
+/* Is this the code that is shown on the console? Counts wrong ones, for each address by itself. */
 enum web_code { WEB_CODE_RIGHT, WEB_CODE_WRONG, WEB_CODE_TOO_OFTEN };
-enum web_code web_server_code(struct web_server *s, const char *code);
+enum web_code web_server_code(struct web_server *s, const struct web_conn *c, const char *code);
 
 /* One letter to recovery; @fd: -1 or a descriptor that goes with it. False: recovery is gone. */
 bool web_server_tell(struct web_server *s, char what, int fd);

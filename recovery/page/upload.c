@@ -14,8 +14,8 @@
 #include "server.h"
 
 #define STALL_MS 60000u	  /* the client is silent */
-#define TAKE_MS 90000u	  /* recovery does not begin to read */
-#define VERDICT_MS 20000u /* of silence, then the answer is that it has arrived */
+#define TAKE_MS 300000u	  /* recovery is busy with something else */
+#define VERDICT_MS 60000u /* then the answer is that it has arrived */
 #define STREAM_BYTES (128 * 1024)
 
 /* The stream to recovery; its other end goes there with the message. */
@@ -68,7 +68,8 @@ void web_upload_begin(struct web_server *s, struct web_conn *c)
 	c->in_file = c->rq.body == LB_WEB_BODY_BYTES;
 	c->state = WEB_UPLOAD;
 	go_on(c);
-	web_conn_within(s, c, TAKE_MS);
+	c->take_by_ms = lb_clock_ms(s->clock) + TAKE_MS;
+	web_conn_within(s, c, STALL_MS);
 	web_upload_step(s, c);
 }
 
@@ -90,6 +91,7 @@ static ptrdiff_t pass_on(struct web_server *s, struct web_conn *c, size_t len)
 {
 	ssize_t n = send(c->upload_fd, c->in, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
+	c->stream_full = n < 0 ? errno == EAGAIN : (size_t)n < len;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0) {
@@ -114,7 +116,7 @@ static void note_field(struct web_conn *c, size_t len)
 
 static bool begin_file(struct web_server *s, struct web_conn *c)
 {
-	switch (web_server_code(s, c->code)) {
+	switch (web_server_code(s, c, c->code)) {
 	case WEB_CODE_RIGHT:
 		return start(s, c);
 	case WEB_CODE_WRONG:
@@ -208,28 +210,44 @@ void web_upload_step(struct web_server *s, struct web_conn *c)
 	if (c->state != WEB_UPLOAD)
 		return;
 	/* who waits for recovery to read on is not late: hashing what is there takes its time */
-	if (c->in_file && c->in_len && c->taken)
+	if (c->stream_full && (c->taken || lb_clock_ms(s->clock) < c->take_by_ms))
 		web_conn_within(s, c, STALL_MS);
 	else if (form && !c->body_left && !c->in_len)
 		web_answer_say(s, c, 400, "format", "the form ends too early");
 }
 
-/* Recovery closes its end when it is done with the bundle, before it says what came of it. */
-static bool hung_up(const struct web_conn *c)
+/* What recovery said at its end; true: answered. */
+static bool answer_end(struct web_server *s, struct web_conn *c)
 {
-	char byte;
-
-	return recv(c->upload_fd, &byte, 1, MSG_DONTWAIT) == 0 || errno == ECONNRESET;
+	switch (s->board.end) {
+	case LINK_END_INSTALLED:
+		if (c->taken)
+			web_answer_say(s, c, 200, "installed", "installed and verified; the device restarts");
+		else
+			web_answer_say(s, c, 503, "busy", "another bundle was installed; the device restarts");
+		return true;
+	case LINK_END_REBOOT:
+		web_answer_say(s, c, 202, "recovery-written",
+			       "a newer recovery was written: after the restart send the same bundle again");
+		return true;
+	case LINK_END_OTHER:
+		web_answer_say(s, c, 422, "returned",
+			       s->board.problems != c->problems ? s->board.problem : "the device restarts");
+		return true;
+	default:
+		return false;
+	}
 }
 
 void web_upload_verdict(struct web_server *s, struct web_conn *c)
 {
-	c->in_len = 0;
-	if (!web_conn_read(c))
-		web_conn_close(s, c);
-	else if (s->board.installed)
-		web_answer_say(s, c, 200, "installed", "installed and verified; the device restarts");
-	else if (c->taken && s->board.problems != c->problems && hung_up(c))
+	if (!web_conn_drop(s, c))
+		return;
+	if (!c->done && lb_clock_ms(s->clock) < c->take_by_ms && !c->taken)
+		web_conn_within(s, c, STALL_MS);
+	if (answer_end(s, c))
+		return;
+	if (c->done && s->board.problems != c->problems)
 		web_answer_say(s, c, 422, "refused", s->board.problem);
 }
 

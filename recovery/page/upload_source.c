@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The stream of an upload as a source: read once, front to back, with time for everything else. */
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -11,11 +10,15 @@
 #include "link.h"
 #include "web.h"
 
+#define POLL_MS 500
+
 struct upload {
 	struct lb_source source;
 	struct web *web; /* borrowed */
 	int fd;
 	uint64_t at, skip;
+	bool (*tick)(void *ctx);
+	void *tick_ctx;
 };
 
 static int upload_seek(struct lb_source *s, uint64_t offset, uint64_t len, struct lb_error *err)
@@ -29,21 +32,42 @@ static int upload_seek(struct lb_source *s, uint64_t offset, uint64_t len, struc
 	return 0;
 }
 
+/* Broken off, or silent for too long; either way it cannot go on. */
+static int ended(const struct upload *u, const char *how, struct lb_error *err)
+{
+	return lb_error_set(err, LB_E_TRUNCATED, "the upload %s at byte %" PRIu64 ": send the same bundle again",
+			    how, u->at);
+}
+
+/* Until something can be read. Recovery does not rely on the serving process for its own patience. */
+static int wait_for_bytes(struct upload *u, struct lb_error *err)
+{
+	uint64_t since = lb_clock_ms(u->web->clock);
+	struct pollfd p = { .fd = u->fd, .events = POLLIN };
+
+	for (;;) {
+		if (u->tick && u->tick(u->tick_ctx))
+			return lb_error_set(err, LB_E_AGAIN, "reading the upload was stopped");
+		if (poll(&p, 1, POLL_MS) > 0)
+			return 0;
+		if (lb_clock_ms(u->web->clock) - since >= u->web->silence_ms)
+			return ended(u, "stood still", err);
+	}
+}
+
 static ptrdiff_t receive(struct upload *u, void *buf, size_t len, struct lb_error *err)
 {
+	int r = wait_for_bytes(u, err);
 	ssize_t n;
 
-	do
-		n = recv(u->fd, buf, len, 0);
-	while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		u->at += (uint64_t)n;
-		u->source.fetched_bytes += (uint64_t)n;
-		return n;
-	}
-	/* it was broken off, or stood still for so long that the page gave it up */
-	return lb_error_set(err, LB_E_TRUNCATED,
-			    "the upload ended at byte %" PRIu64 ": send the same bundle again", u->at);
+	if (r)
+		return r;
+	n = recv(u->fd, buf, len, MSG_DONTWAIT);
+	if (n <= 0)
+		return ended(u, "ended", err);
+	u->at += (uint64_t)n;
+	u->source.fetched_bytes += (uint64_t)n;
+	return n;
 }
 
 static ptrdiff_t upload_read(struct lb_source *s, void *buf, size_t len, struct lb_error *err)
@@ -66,11 +90,13 @@ static void upload_close(struct lb_source *s)
 {
 	struct upload *u = (struct upload *)s;
 
+	web_send(u->web, LINK_DONE, "");
 	close(u->fd);
 	free(u);
 }
 
-int web_open_upload(struct web *w, struct lb_source **ret, struct lb_error *err)
+int web_open_upload(struct web *w, bool (*tick)(void *ctx), void *tick_ctx, struct lb_source **ret,
+		    struct lb_error *err)
 {
 	static const struct lb_source_ops ops = {
 		.seek = upload_seek,
@@ -86,6 +112,8 @@ int web_open_upload(struct web *w, struct lb_source **ret, struct lb_error *err)
 		return lb_error_set(err, LB_E_NOMEM, "no memory for an upload");
 	u->source = (struct lb_source){ .ops = &ops, .sequential = true };
 	u->web = w;
+	u->tick = tick;
+	u->tick_ctx = tick_ctx;
 	u->fd = w->upload_fd;
 	w->upload_fd = -1;
 	web_send(w, LINK_TAKEN, "");

@@ -16,7 +16,8 @@
 #include "link.h"
 
 #define RESTART_MS 2000u
-#define STOP_MS 5000
+#define HEAR_AT_ONCE 16
+#define STOP_MS 17000
 
 void web_init(struct web *w, struct lb_clock *clock)
 {
@@ -81,9 +82,10 @@ int web_start(struct web *w, const struct web_options *opt, struct lb_error *err
 {
 	int fd = web_server_listen(opt, err);
 
+	w->opt = *opt;
+	w->restart_ms = lb_clock_ms(w->clock) + RESTART_MS;
 	if (fd < 0)
 		return fd;
-	w->opt = *opt;
 	w->listen_fd = fd;
 	return spawn(w, err);
 }
@@ -163,17 +165,22 @@ static bool hear(struct web *w)
 	struct iovec text = { .iov_base = &what, .iov_len = 1 };
 	struct msghdr m = {
 		.msg_iov = &text, .msg_iovlen = 1,
-		.msg_control = control.room, .msg_controllen = sizeof(control.room),
+		/* room for one descriptor: the kernel closes whatever else came */
+		.msg_control = control.room, .msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t n = recvmsg(w->link_fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	fd = n < 0 ? -1 : descriptor_of(&m);
 	if (n <= 0) {
+		if (fd >= 0)
+			close(fd);
 		lost_child(w);
 		return false;
 	}
-	obey(w, what, descriptor_of(&m));
+	obey(w, what, fd);
 	return true;
 }
 
@@ -188,22 +195,28 @@ static void look_after_upload(struct web *w)
 
 void web_tick(struct web *w)
 {
-	if (w->listen_fd < 0)
+	if (!w->opt.port)
 		return;
-	if (w->link_fd < 0 && lb_clock_ms(w->clock) >= w->restart_ms && spawn(w, NULL))
+	if (w->link_fd < 0 && lb_clock_ms(w->clock) >= w->restart_ms) {
 		w->restart_ms = lb_clock_ms(w->clock) + RESTART_MS;
-	while (w->link_fd >= 0 && hear(w))
+		if (w->listen_fd < 0)
+			w->listen_fd = web_server_listen(&w->opt, NULL);
+		if (w->listen_fd >= 0)
+			(void)!spawn(w, NULL);
+	}
+	for (int i = 0; i < HEAR_AT_ONCE && w->link_fd >= 0 && hear(w); i++)
 		;
 	look_after_upload(w);
 }
 
-void web_stop(struct web *w)
+void web_stop(struct web *w, char end)
 {
 	struct pollfd p = { .fd = w->link_fd };
+	const char text[] = { end, '\0' };
 
 	drop_upload(w);
 	if (w->link_fd >= 0) {
-		web_send(w, LINK_END, "");
+		web_send(w, LINK_END, text);
 		shutdown(w->link_fd, SHUT_WR);
 		poll(&p, 1, STOP_MS); /* until the other side hangs up */
 		lost_child(w);
@@ -211,4 +224,5 @@ void web_stop(struct web *w)
 	if (w->listen_fd >= 0)
 		close(w->listen_fd);
 	w->listen_fd = -1;
+	w->opt.port = 0;
 }

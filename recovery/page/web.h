@@ -29,6 +29,7 @@ struct web {
 	int upload_fd;		/* -1: nobody has brought a bundle */
 	bool cancel, reboot;	/* a person asked for it */
 	uint32_t uploads;	/* how many there were: each has an address of its own */
+	uint32_t silence_ms;	/* of an upload, then it is given up */
 	uint64_t started_ms, restart_ms, shown_ms;
 	uint64_t look_ms;
 	char url[40];		/* where it is, "" not known */
@@ -43,7 +44,7 @@ int web_make_code(struct web_options *opt, struct lb_error *err) LB_MUST_CHECK;
 
 /**
  * web_start() - listen and start the serving process
- * Return: 0 or -LB_E_IO; then there is no page.
+ * Return: 0 or -LB_E_IO; then web_tick() tries it again every two seconds: an interface may come late.
  */
 int web_start(struct web *w, const struct web_options *opt, struct lb_error *err) LB_MUST_CHECK;
 
@@ -53,8 +54,8 @@ void web_tick(struct web *w);
 /* True when w->url has changed since the last call: people want to know. */
 bool web_new_address(struct web *w);
 
-/* Tells those who wait for an answer how it ended, and waits up to 5 s for that. */
-void web_stop(struct web *w);
+/* Tells those who wait for an answer how it ended (LINK_END_...), and waits up to 17 s for that. */
+void web_stop(struct web *w, char end);
 
 /* A bundle that waits at the page. */
 static inline bool web_has_upload(const struct web *w)
@@ -64,9 +65,13 @@ static inline bool web_has_upload(const struct web *w)
 
 /**
  * web_open_upload() - the bundle that was brought, as a source to be read once
+ * @tick: asked at least twice a second while it is read; true: stop
+ *
+ * Silence of @w->silence_ms ends it, whatever the serving process thinks of its client.
  * Return: 0; -LB_E_NOT_FOUND: there is none (any more); -LB_E_NOMEM.
  */
-int web_open_upload(struct web *w, struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;
+int web_open_upload(struct web *w, bool (*tick)(void *ctx), void *tick_ctx, struct lb_source **ret,
+		    struct lb_error *err) LB_MUST_CHECK;
 
 /* Tells the page what recovery says. */
 struct lb_reporter web_listener(struct web *w);

@@ -119,13 +119,15 @@ def test_page_shows_what_the_device_is_and_waits_for(page):
     assert status == 200 and headers["Refresh"] and b"[waiting]" in body
 
 
-def test_words_of_the_page_are_those_of_the_events(page, server, packed):
-    server.put("r2.lbu", packed[2])
-    p = page(give_up_s=600).start("--install", server.url("gone.lbu"), reason="requested")
-    p.run.wait(60)
-    said = {(e["code"], e["text"]) for e in p.run.events if e["event"] == "message"}
-    assert ("source-refused" in {c for c, _ in said})
-    assert p.device.record(RESULT)["code"] == "source-refused"
+def test_words_of_the_page_are_those_of_the_events(page):
+    p = page().start()
+    p.run.wait_for_code("waiting")
+    said = [(e["code"], e["text"]) for e in p.run.events if e["event"] == "message"]
+    log = p.get("/log.txt")[2].decode()
+    for code, text in said:
+        assert f"{text} [{code}]" in log
+    message = p.status()["message"]
+    assert (message["code"], message["text"]) in said
 
 
 def test_status_shows_progress_while_a_server_delivers(page, server, large_packed, tmp_path):
@@ -212,6 +214,41 @@ def test_upload_that_breaks_off_leaves_main_and_says_what_to_do(page, packed, im
     assert last["skip_bytes"] > 0, "what was written is not written again"
 
 
+@pytest.mark.parametrize("as_form", [False, True], ids=["bytes", "form"])
+def test_upload_that_stands_still_is_given_up(page, packed, images, as_form):
+    """Also when the client keeps its connection, as a laptop that fell asleep does."""
+    p = page(idle_s=0, stall_s=2).start()
+    data = packed[2].read_bytes()
+    body, kind = form({"code": CODE, "bundle": data}) if as_form else (data, "application/octet-stream")
+    with socket.create_connection(("127.0.0.1", p.port), 30) as s:
+        s.sendall(f"POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Lifeboat-Code: {CODE}\r\nContent-Type: {kind}\r\n"
+                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:len(body) // 2])
+        p.run.wait_for(lambda run: any("stood still" in e.get("text", "") for e in run.events))
+        before = cpu_seconds(p.server_pid())
+        time.sleep(1)
+        assert cpu_seconds(p.server_pid()) - before < 0.5, "waiting costs nothing"
+    assert p.post("/upload", data)[0] == 200
+    assert p.run.wait() == 0 and p.device.holds(images[2])
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_upload_does_not_wait_for_silent_servers(page, make_server, packed, images):
+    server = make_server().start()
+    urls = [server.url("a.lbu"), server.url("b.lbu")]
+    server.stop()
+    p = page(give_up_s=600, url_s=60, retry_max_s=60).start("--install", urls[0], reason="requested")
+    p.run.wait_for_code("source-interrupted")
+    started = time.monotonic()
+    status, answer = p.post("/upload", packed[2].read_bytes())
+    assert status == 200, answer
+    assert time.monotonic() - started < 30
+    assert p.run.wait() == 0 and p.device.holds(images[2])
+
+
 def test_second_upload_at_the_same_time_is_told_that_it_is_too_late(page, packed):
     p = page().start()
     data = packed[2].read_bytes()
@@ -244,6 +281,10 @@ def test_codes_cannot_be_tried_out(page):
     statuses = [p.post("/cancel", code=f"{n:08d}")[0] for n in range(14)]
     assert statuses[:10] == [403] * 10 and set(statuses[10:]) == {429}
     assert p.post("/cancel")[0] == 429, "not even the right one, for a minute"
+    c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=30, source_address=("127.0.0.2", 0))
+    c.request("POST", "/cancel", headers={"X-Lifeboat-Code": CODE})
+    assert c.getresponse().status == 202, "others are not kept out"
+    c.close()
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"},
@@ -355,12 +396,29 @@ def test_update_is_cancelled_before_its_first_write(page, make_server, packed):
 def test_update_is_not_cancelled_after_its_first_write(page, server, large_packed, large_images):
     server.put("big.lbu", large_packed)
     server.change("limit_rate 8m;")
-    p = page(slots={"boot": 2 << 20, "root": 80 << 20})
+    p = page(slots={"boot": 2 << 20, "root": 80 << 20}, retry_min_ms=1000)
     p.start("--install", server.url("big.lbu"), reason="requested")
     p.run.wait_for(lambda run: run.progress("write"))
     p.post("/cancel")
+    p.run.wait_for_code("cancelled")
     assert p.run.wait(120) == 0, p.run.text()
     assert p.device.holds(large_images)
+
+
+def test_update_that_is_resumed_is_not_cancelled(page, server, large_packed, large_images):
+    server.put("big.lbu", large_packed)
+    server.change("limit_rate 8m;")
+    p = page(slots={"boot": 2 << 20, "root": 80 << 20}, retry_min_ms=1000)
+    p.start("--install", server.url("big.lbu"), reason="requested")
+    p.run.wait_for(lambda run: run.progress("write"))
+    old = p.server_pid()
+    p.run.kill()
+    while Path(f"/proc/{old}").exists():
+        time.sleep(0.01)
+    p.start(reason="requested")
+    assert p.post("/cancel")[0] == 202
+    assert p.run.wait(120) == 0, p.run.text()
+    assert "cancelled" in p.run.codes() and p.device.holds(large_images)
 
 
 def test_restart_in_the_middle_goes_on_afterwards(page, server, large_packed, large_images):

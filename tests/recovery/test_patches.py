@@ -188,6 +188,18 @@ def test_a_spoilt_patch_is_no_dead_end(old_device, server, patched, releases):
         assert run.fetched() > run.planned()["fetch_bytes"]
 
 
+def test_patches_that_cannot_be_read_are_no_dead_end(old_device, server, patched, releases):
+    """A mirror that lacks the end of the file, which is patches: main was begun, so it goes on without them."""
+    data = patched[1].read_bytes()
+    offset, size = bundles.places(data)["root.1.patch"]
+    server.put("r2.lbu", data[:offset + size // 2])
+    around = old_device.guarded(releases[2])
+    status, run = old_device.run("--install", server.url("r2.lbu"), timeout=120)
+    assert status == 0, run.text()
+    assert run.codes().count("truncated") == 3, run.text()
+    check_installed(old_device, releases[2], around)
+
+
 def test_a_spoilt_patch_index_is_refused(old_device, server, patched):
     server.put("r2.lbu", bundles.flip(patched[1].read_bytes(), "root.1.pidx"))
     before = old_device.main_digest()
