@@ -181,7 +181,18 @@ def test_recovery_refuses_and_gives_main_back(field, case):
     check_untouched(field, before)
 
 
-@pytest.mark.parametrize("change", [flipped("root.zst"), cut_in("root.zst")],
+def flipped_everywhere(member):
+    """Whatever is fetched of it is wrong."""
+    def change(field, bundle):
+        offset, size = lbfield.bundles.places(bundle)[member]
+        spoilt = bytearray(bundle)
+        for at in range(offset, offset + size, 512):
+            spoilt[at] ^= 0x10
+        return bytes(spoilt)
+    return change
+
+
+@pytest.mark.parametrize("change", [flipped_everywhere("root.zst"), cut_in("root.zst")],
                          ids=["flipped bit", "truncated"])
 def test_bad_payload_after_the_first_write_is_resumed_from_a_good_one(field, change):
     spoil(field, change)
