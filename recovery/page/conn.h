@@ -71,6 +71,9 @@ void web_route(struct web_server *s, struct web_conn *c);
 /* A form without a bundle is complete. */
 void web_route_form(struct web_server *s, struct web_conn *c);
 
+/* Is it the code of the console? False: answered. */
+bool web_route_code(struct web_server *s, struct web_conn *c, const char *code);
+
 /* upload.c */
 void web_upload_begin(struct web_server *s, struct web_conn *c);
 void web_upload_step(struct web_server *s, struct web_conn *c);

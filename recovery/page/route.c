@@ -52,7 +52,7 @@ static bool is_ours(struct web_server *s, struct web_conn *c)
 	return true;
 }
 
-static bool check_code(struct web_server *s, struct web_conn *c, const char *code)
+bool web_route_code(struct web_server *s, struct web_conn *c, const char *code)
 {
 	switch (web_server_code(s, c, code)) {
 	case WEB_CODE_RIGHT:
@@ -86,7 +86,7 @@ static void take_upload(struct web_server *s, struct web_conn *c)
 		web_answer_say(s, c, 413, "too-big", "the upload is larger than any bundle for this device");
 	else if (c->rq.body != LB_WEB_BODY_BYTES && c->rq.body != LB_WEB_BODY_MULTIPART)
 		web_answer_say(s, c, 415, "format", "send the bundle as application/octet-stream or by a form");
-	else if (c->rq.body == LB_WEB_BODY_BYTES && !check_code(s, c, c->rq.token))
+	else if (c->rq.body == LB_WEB_BODY_BYTES && !web_route_code(s, c, c->rq.token))
 		return;
 	else
 		web_upload_begin(s, c);
@@ -121,6 +121,6 @@ void web_route_form(struct web_server *s, struct web_conn *c)
 	if (c->rq.body == LB_WEB_BODY_FORM &&
 	    lb_web_form_value(c->in, (size_t)c->rq.length, "code", c->code, sizeof(c->code)))
 		code = c->code;
-	if (check_code(s, c, code))
+	if (web_route_code(s, c, code))
 		act(s, c);
 }

@@ -114,20 +114,6 @@ static void note_field(struct web_conn *c, size_t len)
 	c->code[have + len] = '\0';
 }
 
-static bool begin_file(struct web_server *s, struct web_conn *c)
-{
-	switch (web_server_code(s, c, c->code)) {
-	case WEB_CODE_RIGHT:
-		return start(s, c);
-	case WEB_CODE_WRONG:
-		web_answer_say(s, c, 403, "code-wrong", "the code is not the one that the console shows");
-		return false;
-	default:
-		web_answer_say(s, c, 429, "code-wrong", "too many wrong codes: wait a minute");
-		return false;
-	}
-}
-
 /* One step of a form; false: nothing more to do now. */
 static bool step_form(struct web_server *s, struct web_conn *c)
 {
@@ -154,7 +140,7 @@ static bool step_form(struct web_server *s, struct web_conn *c)
 		return false;
 	}
 	if (step == LB_WEB_PART && c->parts.is_file) {
-		c->in_file = begin_file(s, c);
+		c->in_file = web_route_code(s, c, c->code) && start(s, c);
 		return c->in_file;
 	}
 	if (step == LB_WEB_END)
