@@ -189,6 +189,10 @@ void web_upload_step(struct web_server *s, struct web_conn *c)
 {
 	bool form = c->rq.body == LB_WEB_BODY_MULTIPART;
 
+	if (c->done) { /* recovery has hung up, though nothing was there to be sent */
+		await_verdict(s, c);
+		return;
+	}
 	if (!take_in(s, c))
 		return;
 	while (c->state == WEB_UPLOAD && (form ? step_form(s, c) : step_bytes(s, c)))
