@@ -181,8 +181,23 @@ static int look_at(struct lb_update *u, struct lb_update_image *im, const struct
 	return 0;
 }
 
+/* Most of what the patches want is not there: what is on the device is looked for by content instead. */
+static void drop_if_useless(struct lb_update_image *im, uint32_t wanted)
+{
+	uint32_t found = 0;
+
+	for (uint32_t n = 0; n < im->index.chunk_count; n++)
+		found += lb_bit(im->copied, n);
+	if (found >= wanted / 2)
+		return;
+	memset(im->copied, 0, im->index.chunk_count / 8 + 1);
+	lb_patches_free(&im->patches);
+}
+
 static int plan_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
+	uint32_t wanted = 0;
+
 	struct lb_patch_cursor at = { 0 };
 	struct lb_patch_step s;
 	int r = 0;
@@ -193,12 +208,16 @@ static int plan_image(struct lb_update *u, struct lb_update_image *im, struct lb
 
 		if (s.type == LB_PATCH_PATCH)
 			r = look_at(u, im, &s, s.number, 0, err);
+		wanted += s.type == LB_PATCH_PATCH ? !lb_chunk_is_right(im, s.number) : 0;
 		for (uint32_t k = 0; !r && k < s.count; k++) {
 			uint32_t number = lb_patch_copy(&s, k, &im->index, &from);
 
 			r = look_at(u, im, &s, number, from, err);
+			wanted += !lb_chunk_is_right(im, number);
 		}
 	}
+	if (!r)
+		drop_if_useless(im, wanted);
 	return r;
 }
 
@@ -255,12 +274,46 @@ static bool is_replaced(const struct lb_update_image *im, uint64_t from, uint32_
 	return false;
 }
 
+/* A bit for each chunk of @im that a step makes, or would; NULL without memory. */
+static uint8_t *made_by_steps(const struct lb_update_image *im)
+{
+	uint8_t *made = calloc(1, im->index.chunk_count / 8 + 1);
+	struct lb_patch_cursor at = { 0 };
+	struct lb_patch_step s;
+
+	while (made && lb_patches_next(&im->patches, &at, &s)) {
+		uint64_t from = s.from;
+
+		if (s.type == LB_PATCH_PATCH)
+			lb_bit_set(made, s.number, true);
+		for (uint32_t k = 0; k < s.count; k++)
+			lb_bit_set(made, lb_patch_copy(&s, k, &im->index, &from), true);
+	}
+	return made;
+}
+
+/* im->copied cannot say both "a step makes it" and "it was found elsewhere": the step's are fetched. */
+static void leave_to_steps(struct lb_update *u, uint32_t image)
+{
+	uint8_t *made = made_by_steps(&u->images[image]);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < u->copy_count; i++)
+		if (u->copies[i].image != image || (made && !lb_bit(made, u->copies[i].number)))
+			u->copies[kept++] = u->copies[i];
+	u->copy_count = kept;
+	free(made);
+}
+
 void lb_patches_spoil_copies(struct lb_update *u)
 {
 	uint32_t kept = 0;
 
 	if (!u->patching.active)
 		return;
+	for (uint32_t i = 0; i < u->image_count; i++)
+		if (u->images[i].patches.step_count)
+			leave_to_steps(u, i);
 	for (uint32_t i = 0; i < u->copy_count; i++) {
 		const struct lb_copy *copy = &u->copies[i];
 		struct lb_chunk c;

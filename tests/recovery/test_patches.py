@@ -178,6 +178,20 @@ def test_other_content_than_on_record(make_device, server, patched, releases):
     install(device, releases[2], server.url("r2.lbu"))
 
 
+@pytest.mark.parametrize("share", [1, 4])
+def test_content_of_the_record_at_another_place(make_device, server, patched, releases, share):
+    """What was planned is what is fetched, whether steps or the search by content find a chunk."""
+    device = make_device(slots=SLOTS)
+    put_release(device, releases, patched[0])
+    root = releases[1]["root"]
+    keep = len(root) * (share - 1) // share // 4096 * 4096
+    device.write("root", root[:keep] + garbage(12 * KIB) + root[keep:])
+    server.put("r2.lbu", patched[1])
+    run = install(device, releases[2], server.url("r2.lbu"))
+    assert run.fetched() == run.planned()["fetch_bytes"], run.text()
+    assert run.planned()["copy_bytes"] > MIB
+
+
 def test_a_spoilt_patch_is_no_dead_end(old_device, server, patched, releases):
     """The source's patches are wrong, its chunks are not: they are fetched instead."""
     for at in (0, 5000, None):
