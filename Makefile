@@ -3,7 +3,7 @@
 # everything that is made lies under build/.
 #
 #   make demo     the main job, end to end, on an emulated board
-#   make check    every test tier
+#   make check    every test tier, to the last
 #   make help     the other targets
 
 SHELL := /bin/sh

@@ -16,11 +16,12 @@ unit-test: $(UNIT:%=$(B)/asan/bin/%)
 # in this order: what fails fast comes first
 TIERS := lint unit-test fuzz-replay flip-test deps-test powercut model fuzz-coverage cli-test net-test recovery-test agent-test bench-test size hardening coverage board-test soak
 
-## check         every test tier
+## check         every test tier, to the last, whatever fails before it
 .PHONY: check
 check:
-	@set -e; for tier in $(TIERS); do \
-	  printf '\n== %s\n' $$tier; start=$$(date +%s); \
-	  $(MAKE) --no-print-directory LB_NO_SETUP=1 $$tier; \
-	  echo "$$tier: passed in $$(($$(date +%s) - start)) s"; \
-	done; printf '\ncheck: all of %s passed\n' "$(TIERS)"
+	@failed=; for tier in $(TIERS); do \
+	  printf '\n== %s\n' $$tier; start=$$(date +%s); ended=passed; \
+	  $(MAKE) --no-print-directory LB_NO_SETUP=1 $$tier || { ended=FAILED; failed="$$failed $$tier"; }; \
+	  echo "$$tier: $$ended in $$(($$(date +%s) - start)) s"; \
+	done; [ -z "$$failed" ] || { printf '\ncheck: failed:%s\n' "$$failed"; exit 1; }; \
+	printf '\ncheck: all of %s passed\n' "$(TIERS)"

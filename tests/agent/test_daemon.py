@@ -327,7 +327,7 @@ def test_stopping_ends_a_running_check(main, key):
         d.until(lambda: (main.folder / "pid").exists() and (main.folder / "pid").read_text())
         started = time.monotonic()
         assert d.stop() == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
     assert main.state() == "trial" and not main.reboots()
 
 

@@ -292,7 +292,7 @@ def test_head_that_never_ends_gives_main_back(make_device, scripted):
     started = time.monotonic()
     status, run = device.run("--install", scripted(trickle))
     assert status == 3, run.text()
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 60
     check_returned(device, before, "source-unreachable")
 
 
