@@ -20,6 +20,7 @@
 #include "linux/fs.h"
 #include "linux/http.h"
 #include "linux/lock.h"
+#include "media.h"
 #include "page/link.h"
 #include "page/web.h"
 #include "settings.h"
@@ -46,6 +47,7 @@ struct program {
 	struct lb_boot boot;
 	struct lb_keyring keys;
 	mbedtls_pk_context fit_key;
+	struct media media;
 	struct source_context source_context;
 	struct lb_recovery recovery;
 	int signals; /* signalfd */
@@ -233,8 +235,10 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	r->slots = (struct lb_slots){
 		.ctx = p, .open = open_slot, .name = slot_name, .source = open_source,
 	};
+	p->media = (struct media){ .settings = &p->settings, .recovery = r };
 	p->source_context = (struct source_context){
-		.settings = &p->settings, .tick = leave_server, .tick_ctx = p, .web = &p->web,
+		.settings = &p->settings, .tick = leave_server, .tick_ctx = p, .media = &p->media,
+		.web = &p->web,
 	};
 	r->sources = sources_of(&p->source_context);
 	r->clock = lb_clock_system();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sources.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,16 @@
 static bool is_http(const char *url)
 {
 	return !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7);
+}
+
+static bool is_upload(const char *url)
+{
+	return !strncmp(url, WEB_UPLOAD_URL, strlen(WEB_UPLOAD_URL));
+}
+
+static const char *without_scheme(const char *url)
+{
+	return strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)) ? url : url + strlen(FILE_SCHEME);
 }
 
 /* The user's data are never written here: read-only, and only for who asks. */
@@ -52,12 +61,15 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	};
 	int r;
 
-	if (!strncmp(url, WEB_UPLOAD_URL, strlen(WEB_UPLOAD_URL)))
+	if (is_upload(url))
 		return web_open_upload(c->web, c->tick, c->tick_ctx, ret, err);
 	if (is_http(url))
 		return lb_http_source_open(url, &opt, ret, err);
-	if (!strncmp(url, FILE_SCHEME, strlen(FILE_SCHEME)))
-		url += strlen(FILE_SCHEME);
+	url = without_scheme(url);
+	if (media_holds(c->media, url)) {
+		media_begin(c->media, url);
+		return lb_source_medium_open(url, ret, err);
+	}
 	r = mount_data_of(&s->data, url, err);
 	return r ? r : lb_source_file_open(url, ret, err);
 }
@@ -71,50 +83,29 @@ static int network_up(void *ctx, const struct lb_network *network, struct lb_err
 	return lb_net_up(s->interface, network, s->network_wait_s * 1000, err);
 }
 
-/* Only *.lbu; hidden files and a Mac's "._" companions are passed over. */
-static bool is_bundle(const char *name)
-{
-	size_t len = strlen(name);
-
-	return name[0] != '.' && len > 4 && !strcmp(name + len - 4, ".lbu");
-}
-
-/* The @n-th bundle of @folder in the order of the folder; lowers @n by those passed. */
-static bool bundle_in(const char *folder, unsigned int *n, char *ret_url, size_t size)
-{
-	DIR *d = opendir(folder);
-	struct dirent *e;
-	bool found = false;
-
-	if (!d)
-		return false;
-	while (!found && (e = readdir(d))) {
-		if (!is_bundle(e->d_name))
-			continue;
-		found = *n == 0;
-		if (found)
-			snprintf(ret_url, size, FILE_SCHEME "%.200s/%s", folder, e->d_name);
-		else
-			(*n)--;
-	}
-	closedir(d);
-	return found;
-}
-
 static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
 {
 	const struct source_context *c = ctx;
-	const struct settings *s = c->settings;
 
 	/* who stands in front of the page waits; a stick does not mind */
 	if (web_has_upload(c->web) && !n--) {
 		snprintf(ret_url, size, WEB_UPLOAD_URL "%u", c->web->uploads);
 		return true;
 	}
-	for (uint32_t i = 0; i < s->media_count; i++)
-		if (bundle_in(s->media[i], &n, ret_url, size))
-			return true;
-	return false;
+	return media_offer(c->media, n, ret_url, size);
+}
+
+/* Who brings a bundle to the page means that one. */
+static bool wanted(void *ctx, const char *url)
+{
+	const struct source_context *c = ctx;
+
+	return is_upload(url) || media_reinstall(c->media, without_scheme(url));
+}
+
+static void ended(void *ctx, const char *url, int code, const struct lb_error *why)
+{
+	media_end(((const struct source_context *)ctx)->media, without_scheme(url), code, why);
 }
 
 static bool person_waits(void *ctx)
@@ -129,6 +120,8 @@ struct lb_sources sources_of(struct source_context *c)
 		.open = open_source,
 		.network_up = network_up,
 		.medium = medium,
+		.wanted = wanted,
+		.ended = ended,
 		.person_waits = person_waits,
 	};
 }

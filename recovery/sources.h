@@ -3,6 +3,7 @@
 #ifndef RECOVERY_SOURCES_H
 #define RECOVERY_SOURCES_H
 
+#include "media.h"
 #include "page/web.h"
 #include "settings.h"
 
@@ -10,6 +11,7 @@ struct source_context {
 	const struct settings *settings; /* borrowed */
 	bool (*tick)(void *ctx); /* about once a second of waiting for a server; true: stop */
 	void *tick_ctx;		 /* borrowed */
+	struct media *media;	 /* borrowed */
 	struct web *web;	 /* borrowed: the page, where a person may upload a bundle */
 };
 

@@ -8,8 +8,6 @@
 #include "flow/copies.h"
 #include "flow/job.h"
 
-#define CANDIDATES_MAX (LB_JOB_URLS_MAX + 8)
-
 bool lb_job_stopped(struct lb_recovery *r)
 {
 	return r->stop && r->stop(r->stop_ctx);
@@ -212,39 +210,6 @@ static void nudge(void *ctx)
 	lb_job_network_up(job->owner, job);
 }
 
-/* The @n-th place to try: the job's URLs first, then what lies on inserted media. */
-static bool candidate(struct lb_recovery *r, const struct lb_job_order *job, uint32_t n, char *ret,
-		      size_t size)
-{
-	if (n < job->url_count) {
-		snprintf(ret, size, "%s", job->urls[n]);
-		return true;
-	}
-	return n < CANDIDATES_MAX && r->sources.medium &&
-	       r->sources.medium(r->sources.ctx, n - job->url_count, ret, size);
-}
-
-static uint32_t count_candidates(struct lb_recovery *r, const struct lb_job_order *job)
-{
-	char url[LB_URL_MAX + 1];
-	uint32_t n = 0;
-
-	while (candidate(r, job, n, url, sizeof(url)))
-		n++;
-	return n;
-}
-
-uint32_t lb_job_offers(struct lb_recovery *r)
-{
-	char url[LB_URL_MAX + 1];
-	uint32_t hash = 0;
-
-	for (uint32_t n = 0; n < CANDIDATES_MAX && r->sources.medium &&
-			     r->sources.medium(r->sources.ctx, n, url, sizeof(url)); n++)
-		hash = lb_crc32(hash + n + 1, url, strlen(url)) | 1;
-	return hash;
-}
-
 /* Between two rounds; what a person offers meanwhile ends it. False: stopped. */
 static bool rest(struct lb_recovery *r, struct lb_job_order *job, uint32_t delay_ms)
 {
@@ -268,7 +233,7 @@ static bool only_place(void *ctx)
 	struct lb_job_order *job = ctx;
 	char url[LB_URL_MAX + 1];
 
-	for (uint32_t n = 0; candidate(job->owner, job, n, url, sizeof(url)); n++)
+	for (uint32_t n = 0; lb_job_place(job->owner, job, n, url, sizeof(url)); n++)
 		if (strcmp(url, job->used_url))
 			return false;
 	return true;
@@ -382,11 +347,14 @@ static int try_place(struct lb_recovery *r, struct lb_job_order *job, struct lb_
 	int code;
 
 	start_install(r, job, in, n);
-	if (!candidate(r, job, n, job->used_url, sizeof(job->used_url)))
+	if (!lb_job_place(r, job, n, job->used_url, sizeof(job->used_url)))
 		return n ? lb_error_set(why, LB_E_AGAIN, "what was to be tried next is not there any more")
 			 : lb_error_set(why, LB_E_UNREACHABLE,
 					"no server and no medium has the bundle");
+	in->above_release = in->writing ? 0 : lb_job_release_to_beat(r, job, n);
 	code = attempt(r, job, in, why);
+	if (r->sources.ended)
+		r->sources.ended(r->sources.ctx, job->used_url, code, why);
 	if (job->kind == LB_JOB_INSTALL && job->any_bundle && in->writing) {
 		/* whatever that place holds next: what was begun is finished, as after a cut */
 		memcpy(job->expected, in->head.manifest_sha256, sizeof(job->expected));
@@ -438,7 +406,7 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 	r->committed = !job->may_give_up;
 	lb_job_network_up(r, job);
 	for (;;) {
-		uint32_t candidates = count_candidates(r, job);
+		uint32_t candidates = lb_job_places(r, job);
 		bool last;
 
 		if (person_waits(job))
@@ -483,7 +451,7 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 					   : give_back(r, job, &in, first.code, &first, end, err);
 			break;
 		}
-		if (last && count_candidates(r, job) > candidates) {
+		if (last && lb_job_places(r, job) > candidates) {
 			n = candidates; /* what was inserted by now comes next, at once */
 			continue;
 		}

@@ -51,8 +51,19 @@ static int check_main(const struct lb_install *in, struct lb_error *err)
 	return lb_error_set(err, LB_E_PARTIAL, "the bundle holds a recovery, but no main to finish");
 }
 
-/* Head, signature, manifest, digest, policy: after this the manifest is trusted. */
-static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
+/* A bundle of nothing but a recovery changes no main: the rule is not for it. */
+static int check_newer(const struct lb_install *in, struct lb_error *err)
+{
+	if (in->writing || !in->above_release || in->manifest.release > in->above_release ||
+	    !lb_policy_main_images(&in->manifest))
+		return 0;
+	return lb_error_set(err, LB_E_NOT_NEWER,
+			    "release %llu is not newer than the installed one, %llu, and no file lifeboat/reinstall asks for it",
+			    (unsigned long long)in->manifest.release,
+			    (unsigned long long)in->above_release);
+}
+
+int lb_install_admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
 {
 	struct lb_install_lookup sizes = lb_install_lookup(in->slots);
 	struct lb_device device = *in->device;
@@ -78,6 +89,13 @@ static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *
 	r = lb_policy_check(&in->manifest, &device, &sizes.lookup, err);
 	if (!r)
 		r = check_main(in, err);
+	return r ? r : check_newer(in, err);
+}
+
+static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
+{
+	int r = lb_install_admit(in, src, err);
+
 	if (r)
 		return r;
 	lb_say(in->report, LB_LEVEL_INFO, "bundle-accepted",

@@ -52,6 +52,7 @@ struct lb_install {
 	struct lb_clock *clock;
 	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
 	uint64_t failed_release;   /* failed its trial: not again from here; 0 none */
+	uint64_t above_release;	   /* what is installed: only a newer main is taken; 0 no matter */
 	char copy;		   /* 'a' or 'b': the recovery copy that runs; 0 not known */
 	bool (*cancelled)(void *ctx); /* asked before the first write; may be NULL */
 	void *cancelled_ctx;
@@ -74,6 +75,16 @@ struct lb_install {
 	struct lb_estimate estimate;
 	uint64_t expected_ms;	   /* from the plan on; 0: not known */
 };
+
+/**
+ * lb_install_admit() - may the bundle in @src be installed here? Nothing is written
+ *
+ * Head, signature, manifest, expected digest, policy, then what @in forbids. Reads at most the head.
+ * Afterwards @in->manifest is trusted. Free with lb_install_free(), also after a failure.
+ * Return: 0, what lb_bundle_read_head(), lb_keyring_verify(), lb_manifest_parse() or lb_policy_check()
+ * return, -LB_E_CHANGED, -LB_E_TRIAL, -LB_E_PARTIAL, -LB_E_NOT_NEWER; always with a sentence.
+ */
+int lb_install_admit(struct lb_install *in, struct lb_source *src, struct lb_error *err) LB_MUST_CHECK;
 
 /**
  * lb_install_run() - everything up to "whole on the medium"

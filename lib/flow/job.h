@@ -52,6 +52,16 @@ int lb_job_return(struct lb_recovery *r, const struct lb_result *result,
 /* Before the flag says main: lb_copies_mend(). @worked: the copy that runs has installed main. */
 void lb_job_mend_copies(struct lb_recovery *r, bool worked);
 
+/* The @n-th place to try: the job's URLs first, then what lies on inserted media. False: no more. */
+bool lb_job_place(struct lb_recovery *r, const struct lb_job_order *job, uint32_t n, char *ret, size_t size);
+uint32_t lb_job_places(struct lb_recovery *r, const struct lb_job_order *job);
+
+/*
+ * What the release at place @n, which is job->used_url, has to be above while main is good: on a medium that of main, so that
+ * nobody is set back because a stick was left in. 0: no matter.
+ */
+uint64_t lb_job_release_to_beat(struct lb_recovery *r, const struct lb_job_order *job, uint32_t n);
+
 /* A number for what lies on inserted media and waits at the page; 0: nothing. */
 uint32_t lb_job_offers(struct lb_recovery *r);
 

@@ -27,6 +27,10 @@ struct lb_sources {
 	int (*network_up)(void *ctx, const struct lb_network *network, struct lb_error *err);
 	/* path of the @n-th bundle on an inserted medium as a URL; false: no more; may be NULL */
 	bool (*medium)(void *ctx, unsigned int n, char *ret_url, size_t size);
+	/* @url is of medium(): its release is wanted even if it is not newer than the installed one; may be NULL: none is */
+	bool (*wanted)(void *ctx, const char *url);
+	/* the attempt with @url has ended, 0 or -LB_E_* as in @why, and nothing is read from it now; may be NULL */
+	void (*ended)(void *ctx, const char *url, int code, const struct lb_error *why);
 	/* somebody stands there with medium 0 and waits for it to be read: it comes next; may be NULL */
 	bool (*person_waits)(void *ctx);
 };

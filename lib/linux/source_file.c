@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ struct source_file {
 	struct lb_source source;
 	int fd;		/* -1: vanished, open again */
 	bool is_stdin;
+	bool foreign;	/* somebody's medium: nothing but a regular file, no symbolic link */
 	uint64_t base;	/* where the bundle starts in a seekable standard input */
 	uint64_t at;	/* of the next byte, relative to base */
 	uint64_t skip;	/* sequential: bytes to read and drop first */
@@ -29,12 +31,35 @@ static struct source_file *to_file(struct lb_source *s)
 	return (struct source_file *)s;
 }
 
+/* Neither the file nor its folder is a link; a FIFO is not waited for. */
+static int open_foreign(const char *path)
+{
+	char folder[PATH_MAX];
+	const char *name = strrchr(path, '/');
+	int dir, fd, error;
+
+	if (!name || name - path >= (ptrdiff_t)sizeof(folder)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(folder, path, (size_t)(name - path));
+	folder[name - path] = '\0';
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return -1;
+	fd = openat(dir, name + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	error = errno;
+	close(dir);
+	errno = error;
+	return fd;
+}
+
 static int open_path(struct source_file *f, struct lb_error *err)
 {
 	struct stat st;
 	int fd, error;
 
-	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = f->foreign ? open_foreign(f->path) : open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st)) {
 		error = errno;
 		if (fd >= 0)
@@ -42,9 +67,10 @@ static int open_path(struct source_file *f, struct lb_error *err)
 		return lb_error_set(err, error == ENOENT || error == ENOTDIR ? LB_E_NOT_FOUND : LB_E_IO,
 				    "%s cannot be opened: %s", f->path, strerror(error));
 	}
-	if (S_ISDIR(st.st_mode)) {
+	if (S_ISDIR(st.st_mode) || (f->foreign && !S_ISREG(st.st_mode))) {
 		close(fd);
-		return lb_error_set(err, LB_E_IO, "%s is a directory", f->path);
+		return lb_error_set(err, LB_E_IO, "%s is %s", f->path,
+				    S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
 	}
 	if (f->size >= 0 && (!S_ISREG(st.st_mode) || st.st_size != f->size)) {
 		close(fd);
@@ -156,14 +182,14 @@ static int open_first(struct source_file *f, struct lb_error *err)
 	return 0;
 }
 
-int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_error *err)
+static int open_source(const char *path, bool foreign, struct lb_source **ret, struct lb_error *err)
 {
 	static const struct lb_source_ops ops = {
 		.seek = source_file_seek,
 		.read = source_file_read,
 		.close = source_file_close,
 	};
-	bool is_stdin = !strcmp(path, "-");
+	bool is_stdin = !foreign && !strcmp(path, "-");
 	const char *shown = is_stdin ? "standard input" : path;
 	struct source_file *f = calloc(1, sizeof(*f) + strlen(shown) + 1);
 	int code;
@@ -172,6 +198,7 @@ int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_erro
 		return lb_error_set(err, LB_E_NOMEM, "no memory to open %s", shown);
 	f->source.ops = &ops;
 	f->is_stdin = is_stdin;
+	f->foreign = foreign;
 	f->size = -1;
 	f->fd = -1;
 	strcpy(f->path, shown);
@@ -182,4 +209,14 @@ int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_erro
 	}
 	*ret = &f->source;
 	return 0;
+}
+
+int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_error *err)
+{
+	return open_source(path, false, ret, err);
+}
+
+int lb_source_medium_open(const char *path, struct lb_source **ret, struct lb_error *err)
+{
+	return open_source(path, true, ret, err);
 }

@@ -13,4 +13,13 @@
  */
 int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;
 
+/**
+ * lb_source_medium_open() - a bundle on a medium that anybody may have written
+ * @path: absolute
+ *
+ * As lb_source_file_open(), but only for a regular file: neither it nor its folder may be a symbolic
+ * link, and nothing is waited for. Return: the same; -LB_E_IO too for anything else.
+ */
+int lb_source_medium_open(const char *path, struct lb_source **ret, struct lb_error *err) LB_MUST_CHECK;
+
 #endif

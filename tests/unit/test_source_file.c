@@ -137,6 +137,37 @@ static void a_vanished_stick_is_opened_again_at_the_next_seek(void **state)
 	lb_source_close(s);
 }
 
+/* No link, neither the file nor its folder; a FIFO or a device is not even waited for. */
+static void on_a_medium_only_regular_files_are_read(void **state)
+{
+	struct lb_error err = { 0 };
+	struct lb_source *s = NULL;
+	char link[64];
+	char byte;
+
+	assert_int_equal(lb_source_medium_open(path, &s, &err), -LB_E_NOT_FOUND);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(lb_source_medium_open(path, &s, &err), -LB_E_IO);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(lb_source_medium_open(path, &s, &err), -LB_E_IO);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(lb_source_medium_open(dir, &s, &err), -LB_E_IO);
+	assert_null(s);
+
+	put("bundle");
+	snprintf(link, sizeof(link), "%s-link", dir);
+	assert_int_equal(symlink(dir, link), 0);
+	strcat(link, "/a.lbu");
+	assert_int_not_equal(lb_source_medium_open(link, &s, &err), 0);
+	assert_int_equal(lb_source_medium_open(path, &s, &err), 0);
+	assert_int_equal(lb_source_read(s, &byte, 1, &err), 1);
+	assert_int_equal(byte, 'b');
+	lb_source_close(s);
+	link[strlen(link) - strlen("/a.lbu")] = '\0';
+	unlink(link);
+}
+
 static int set_up(void **state)
 {
 	strcpy(dir, "/tmp/lb-source-XXXXXX");
@@ -159,6 +190,7 @@ int main(void)
 		IN_DIR(pipe_is_read_through_and_never_back),
 		IN_DIR(a_file_as_standard_input_can_seek),
 		IN_DIR(a_vanished_stick_is_opened_again_at_the_next_seek),
+		IN_DIR(on_a_medium_only_regular_files_are_read),
 		IN_DIR(missing_file_and_folder_are_told_apart),
 	};
 
