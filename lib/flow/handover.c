@@ -83,7 +83,11 @@ int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err)
 	if (s.name != LB_STATE_CONFIRMED && s.name != LB_STATE_TRIAL)
 		return lb_error_set(err, LB_E_BUSY, "state \"%s\" already leads to recovery",
 				    lb_state_text(s.name));
-	r = lb_request_save(d->log, &request, err);
+	/* main runs: without its word recovery could not know that it may be given back */
+	if (s.name == LB_STATE_CONFIRMED)
+		r = move(d->log, &s, LB_EV_CONFIRMED, err);
+	if (!r)
+		r = lb_request_save(d->log, &request, err);
 	return r ? r : lb_boot_set_recovery(d->boot, err);
 }
 
@@ -193,12 +197,18 @@ int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release 
 int lb_handover_finish(struct lb_device_state *d, const struct lb_release *installed,
 		       const struct lb_result *result, struct lb_error *err)
 {
+	struct lb_boot_status boot;
 	struct lb_state s;
 	int r = load_state(d->log, &s, err);
 
 	if (r)
 		return r;
-	r = lb_release_save(d->log, LB_REC_INSTALLED, installed, err);
+	lb_boot_read(d->boot, &boot);
+	/* nothing had to be written: main must not start, nor its old count end, a trial that it is not told of */
+	if (boot.target == LB_BOOT_MAIN)
+		r = lb_boot_set_recovery(d->boot, err);
+	if (!r)
+		r = lb_release_save(d->log, LB_REC_INSTALLED, installed, err);
 	if (!r)
 		r = lb_result_save(d->log, result, err);
 	if (r)

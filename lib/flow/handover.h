@@ -41,7 +41,10 @@ int lb_handover_open_log(struct lb_log *log, struct lb_blk *blk, bool *ret_lost,
 int lb_handover_stage(struct lb_device_state *d, const struct lb_request *request,
 		      const struct lb_network *network, struct lb_error *err) LB_MUST_CHECK;
 
-/* Only a flag: recovery starts and waits for a person. State and request as for stage. */
+/*
+ * Only a flag: recovery starts and waits for a person. State and request as for stage; a device
+ * without a state record gets one (confirmed), by which recovery knows that main may be given back.
+ */
 int lb_handover_reboot_recovery(struct lb_device_state *d, struct lb_error *err) LB_MUST_CHECK;
 
 /**
@@ -80,8 +83,8 @@ int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release 
  * @installed: manifest, signature and sources of what now is in main
  * @result: stored for the agent
  *
- * installed, result, state=trial, then flag=main with upgrade_available=1 and
- * bootcount=0 in one commit. The request stays until it is confirmed.
+ * flag=recovery (it is, unless nothing had to be written), installed, result, state=trial,
+ * then flag=main with upgrade_available=1 and bootcount=0 in one commit. The request stays until it is confirmed.
  */
 int lb_handover_finish(struct lb_device_state *d, const struct lb_release *installed,
 		       const struct lb_result *result, struct lb_error *err) LB_MUST_CHECK;

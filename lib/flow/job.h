@@ -90,6 +90,17 @@ int lb_job_run(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery
 void lb_job_add_known(struct lb_recovery *r, const uint8_t manifest[LB_SHA256_BYTES],
 		      struct lb_job_order *job);
 
+/**
+ * lb_job_visit() - wait for what a person brings, and try it
+ * @main_is_good: nobody came, or it was cancelled: main is started again (on trial if the job
+ * is to examine it); false: waits for as long as it takes
+ *
+ * What is refused leaves main as it was and the person here. The idle limit counts from the
+ * last thing that happened. Return: as lb_job_run().
+ */
+int lb_job_visit(struct lb_recovery *r, struct lb_job_order *job, bool main_is_good,
+		 enum lb_recovery_end *end, struct lb_error *err) LB_MUST_CHECK;
+
 /* Enters or continues rescue; afterwards the job knows what to fetch. */
 int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,
 			  struct lb_job_order *job, struct lb_error *err) LB_MUST_CHECK;

@@ -36,6 +36,7 @@ static enum lb_job job_of_confirmed(enum lb_reason reason)
 {
 	switch (reason) {
 	case LB_REASON_BOOT_LIMIT:
+		return LB_JOB_EXAMINE;
 	case LB_REASON_MAIN_INVALID:
 		return LB_JOB_RESCUE;
 	case LB_REASON_MANUAL:
@@ -108,9 +109,9 @@ const char *lb_event_text(enum lb_event event)
 
 const char *lb_job_text(enum lb_job job)
 {
-	static const char *const names[] = {
-		"wait", "install", "resume", "rescue", "heal", "handover",
+	static const char *const names[LB_JOB_COUNT] = {
+		"wait", "install", "resume", "rescue", "heal", "handover", "examine",
 	};
 
-	return job < LB_ARRAY_LEN(names) ? names[job] : "unknown";
+	return job < LB_JOB_COUNT ? names[job] : "unknown";
 }

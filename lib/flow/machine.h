@@ -29,6 +29,8 @@ enum lb_job {
 	LB_JOB_RESCUE,	/* fetch the confirmed release again */
 	LB_JOB_HEAL,	/* main may be whole: verify it by the stored manifest, return the flag */
 	LB_JOB_HANDOVER,/* trial: everything was verified, only the flag is missing */
+	LB_JOB_EXAMINE,	/* started too often: what is whole waits for a person and is tried again */
+	LB_JOB_COUNT
 };
 
 /* Why U-Boot started recovery: lifeboat.reason= on the kernel's command line. */

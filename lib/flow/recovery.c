@@ -8,6 +8,7 @@
 #include "flow/copies.h"
 #include "flow/floor.h"
 #include "flow/job.h"
+#include "lb_boot_names.h"
 
 static void show_check(void *ctx, const char *step, const char *image,
 		       const struct lb_update_counters *c)
@@ -62,13 +63,38 @@ static bool state_on_record(struct lb_recovery *r, const struct lb_job_order *jo
 	return !r->state_lost && !job->unsure && !lb_state_load(r->dev.log, &s, NULL);
 }
 
+/*
+ * The flag is changed before main is: while it says main, nothing was begun, and the bootloader
+ * would start main at the next power-on. So a person's key may leave it at that.
+ */
+static bool flag_says_main(struct lb_recovery *r)
+{
+	struct lb_boot_status boot;
+
+	lb_boot_read(r->dev.boot, &boot);
+	return boot.target == LB_BOOT_MAIN;
+}
+
+/* @whole and @why: as main_is_whole() left them. */
+static int rescue_main(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job, int whole,
+		       const struct lb_error *why, enum lb_recovery_end *end, struct lb_error *err)
+{
+	int code;
+
+	lb_say(r->report, LB_LEVEL_WARN, "main-unknown", "main is not known to be whole: %s",
+	       !whole		  ? "an image differs from its manifest"
+	       : why->text[0] ? why->text
+			      : "no confirmed release is on record");
+	code = lb_job_prepare_rescue(r, s, job, err);
+	return code ? code : lb_job_run(r, job, end, err);
+}
+
 /* Main may be whole: look, and return the flag; otherwise rescue. */
 static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
 		enum lb_recovery_end *end, struct lb_error *err)
 {
 	struct lb_error why = { 0 };
 	int whole = main_is_whole(r, &why);
-	int code;
 
 	if (whole == 1) {
 		lb_say(r->report, LB_LEVEL_INFO, "healed",
@@ -85,84 +111,39 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 		*end = LB_END_RETURNED;
 		return lb_job_return(r, NULL, err);
 	}
-	lb_say(r->report, LB_LEVEL_WARN, "main-unknown", "main is not known to be whole: %s",
-	       !whole		 ? "an image differs from its manifest"
-	       : why.text[0] ? why.text
-			     : "no confirmed release is on record");
-	code = lb_job_prepare_rescue(r, s, job, err);
-	return code ? code : lb_job_run(r, job, end, err);
-}
-
-/* What makes a person's visit end without an update; NULL: nothing yet. */
-static const char *end_of_visit(struct lb_recovery *r, const struct lb_job_order *job)
-{
-	if (r->cancelled && r->cancelled(r->cancelled_ctx))
-		return "as was asked for";
-	if (r->limits.idle_ms && lb_clock_ms(r->clock) - job->started_ms >= r->limits.idle_ms)
-		return "since nothing happened";
-	return NULL;
-}
-
-/* Until something is offered that was not refused before. 1: it is; 0: @end is set; or an error. */
-static int wait_for_offer(struct lb_recovery *r, struct lb_job_order *job, bool main_is_good, uint32_t refused,
-			  enum lb_recovery_end *end, struct lb_error *err)
-{
-	struct lb_patience how = lb_job_patience(r, job);
-	uint32_t offers;
-
-	lb_say(r->report, LB_LEVEL_INFO, "waiting", "recovery waits for a medium with a bundle%s",
-	       refused ? " that can be installed" : "");
-	lb_job_persist(r);
-	while (!(offers = lb_job_offers(r)) || offers == refused) {
-		const char *why = main_is_good ? end_of_visit(r, job) : NULL;
-
-		if (why) {
-			lb_say(r->report, LB_LEVEL_INFO, "returned", "main is started again, %s", why);
-			lb_job_mend_copies(r, false);
-			*end = LB_END_RETURNED;
-			return lb_job_return(r, NULL, err);
-		}
-		if (!lb_patience_sleep(&how, 1000)) {
-			*end = LB_END_STOPPED;
-			return 0;
-		}
-		refused = offers ? refused : 0; /* pulled and put in again is tried again */
-	}
-	return 1;
+	return rescue_main(r, s, job, whole, &why, end, err);
 }
 
 /*
- * A person was asked for: what is offered is tried, and what is refused leaves main as it was and
- * the person here. The idle limit counts from the last thing that happened.
+ * A confirmed main was started too often without a report of health: somebody switched the
+ * power off and on, or it really fails. What is broken is fetched again at once; what is whole
+ * is left to a person, and then tried once more.
  */
+static int examine(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
+		   enum lb_recovery_end *end, struct lb_error *err)
+{
+	struct lb_error why = { 0 };
+	int whole = main_is_whole(r, &why);
+
+	if (whole != 1)
+		return rescue_main(r, s, job, whole, &why, end, err);
+	lb_say(r->report, LB_LEVEL_WARN, "examined",
+	       "main was started %d times without a report of health, and is whole by its signed manifest",
+	       LB_BOOT_LIMIT);
+	return lb_job_visit(r, job, true, end, err);
+}
+
+/* A person was asked for. */
 static int wait_for_person(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
 			   enum lb_recovery_end *end, struct lb_error *err)
 {
-	bool main_is_good = !job->unsure &&
-			    (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
-			     s->name == LB_STATE_REQUESTED);
-	uint32_t refused = 0;
-	int code;
+	bool good = !job->unsure &&
+		    (s->name == LB_STATE_CONFIRMED || s->name == LB_STATE_TRIAL ||
+		     s->name == LB_STATE_REQUESTED);
 
-	if (main_is_good && !state_on_record(r, job))
-		main_is_good = main_is_whole(r, NULL) == 1;
-
-	lb_job_network_up(r, job);
-	do {
-		code = wait_for_offer(r, job, main_is_good, refused, end, err);
-		if (code != 1)
-			return code;
-		job->person = true;
-		job->any_bundle = true;
-		job->may_give_up = main_is_good;
-		job->started_ms = lb_clock_ms(r->clock);
-		code = lb_job_run(r, job, end, err);
-		job->may_give_up = false;
-		job->started_ms = lb_clock_ms(r->clock);
-		r->committed = false; /* or it would not have been refused */
-		refused = lb_job_offers(r);
-	} while (code == LB_JOB_REFUSED);
-	return code;
+	if (good && !state_on_record(r, job))
+		good = flag_says_main(r) || main_is_whole(r, NULL) == 1;
+	return lb_job_visit(r, job, good, end, err);
 }
 
 /* Trial is recorded, so everything was verified: a cut came before the flag. */
@@ -213,6 +194,8 @@ static int do_job(struct lb_recovery *r, const struct lb_state *s, struct lb_job
 		return heal(r, s, job, end, err);
 	case LB_JOB_HANDOVER:
 		return hand_over_again(r, end, err);
+	case LB_JOB_EXAMINE:
+		return examine(r, s, job, end, err);
 	default:
 		return wait_for_person(r, s, job, end, err);
 	}
@@ -247,6 +230,7 @@ static enum lb_job job_when_unsure(enum lb_job kind, enum lb_reason reason)
 	case LB_JOB_INSTALL:
 		return failed ? LB_JOB_RESCUE : LB_JOB_HEAL;
 	case LB_JOB_HANDOVER:
+	case LB_JOB_EXAMINE:
 		return LB_JOB_RESCUE;
 	default:
 		return kind;

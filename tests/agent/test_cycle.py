@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 from conftest import BUILD, HARDWARE, PRODUCT, Main
+from device import STATE_BYTES
 
 TOOL = BUILD / "host/bin/lifeboat"
 RECOVERY = BUILD / "asan/bin/lifeboat-recovery"
@@ -178,4 +179,18 @@ def test_a_person_asks_for_recovery_and_leaves_again(board, vendor):
     assert boot(board, vendor) in ("manual", "requested")
     board.recovery_settings["idle_s"] = 1
     recover(board)
+    assert boot(board, vendor) == "main" and board.state() == "confirmed"
+
+
+def test_a_visit_to_a_device_without_a_state_record_ends(board, vendor):
+    """No factory wrote one and no update either: main's own word is what says that it is good."""
+    vendor.publish(1)
+    board.write("state", bytes(STATE_BYTES))
+    before = board.main_digest()
+    boot(board, vendor)
+    assert board.agent("reboot-recovery")[0] == 0
+    assert boot(board, vendor) == "requested"
+    board.recovery_settings["idle_s"] = 1
+    run = recover(board)
+    assert "waiting" in run.codes() and board.main_digest() == before
     assert boot(board, vendor) == "main" and board.state() == "confirmed"

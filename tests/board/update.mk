@@ -5,7 +5,7 @@
 UPD := $(B)/tests/board/update
 UPDATE_TEST_FILES := $(UPD)/release-1.lbu $(UPD)/release-2.lbu $(UPD)/release-2-sick.lbu \
 	$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb \
-	$(UPD)/recovery-knows.itb
+	$(UPD)/recovery-knows.itb $(UPD)/recovery-visit.itb
 
 # $(call update_description,RELEASE,ROOT)
 define update_description
@@ -46,11 +46,14 @@ $(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
 	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@
 
 # the same recovery with shorter times; one that asks as often, but does not give up; one
-# whose slot root cannot be written; and one that knows a server by itself
+# whose slot root cannot be written; one that knows a server by itself; and one that waits
+# a quarter of a minute for a person
 HASTY_brisk := give_up_s=600 stall_s=15
 HASTY_rom := root=/dev/vda
 HASTY_knows := urls=https://10.0.2.100:8443/rescue.lbu
-$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb $(UPD)/recovery-knows.itb: \
+HASTY_visit := idle_s=15
+$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb $(UPD)/recovery-knows.itb \
+		$(UPD)/recovery-visit.itb: \
 		$(UPD)/recovery-%.itb: tests/board/hasty.py \
 		tests/board/update.mk $(IMG)/recovery.itb
 	@mkdir -p $(@D)

@@ -11,12 +11,15 @@ setenv, setexpr ...); a word that it does not know is an error, not a guess.
 import functools
 import itertools
 import re
+import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = HERE.parent.parent / "bootscripts" / "names.toml"
+BOOTSCRIPTS = HERE.parent.parent / "bootscripts"
+NAMES = BOOTSCRIPTS / "names.toml"
 
 
 class Booted(Exception):
@@ -45,9 +48,10 @@ def expected(env, images, table):
     """What is stored and tried, in order, as the table says."""
     numbers, rows = table
     env, trace = dict(env), []
-    first, reason = next(r[2:] for r in rows["first"]
-                         if fits(r[0], env["lifeboat_boot"], numbers)
-                         and fits(r[1], env["bootcount"], numbers))
+    first, reason = next(r[3:] for r in rows["first"]
+                         if fits(r[0], "yes" if images["hand"] else "no", numbers)
+                         and fits(r[1], env["lifeboat_boot"], numbers)
+                         and fits(r[2], env["bootcount"], numbers))
     if first == "main":
         env["bootcount"] = f"{int(env['bootcount'], 16) + 1:x}"
         trace += [("stored", dict(env)), ("boot", "boot", "")]
@@ -72,8 +76,8 @@ def expected(env, images, table):
 
 @functools.cache
 def tokens(text):
-    """Words, ';' and '&&'; a quoted word keeps a mark, because it stays when empty."""
-    found = re.findall(r'\s+|&&|;|"[^"]*"|[^\s;&"]+', text)
+    """Words, ';', '&&' and '||'; a quoted word keeps a mark, because it stays when empty."""
+    found = re.findall(r'\s+|&&|\|\||;|"[^"]*"|[^\s;&|"]+', text)
     if "".join(found) != text:
         raise SyntaxError(f"cannot read: {text}")
     return [t for t in found if not t.isspace()]
@@ -113,16 +117,17 @@ class Script:
 
     def chain(self, words, at, live):
         ok, at = self.command(words, at, live)
-        while at < len(words) and words[at] == "&&":
-            result, at = self.command(words, at + 1, live and ok)
-            ok = ok and result
+        while at < len(words) and words[at] in ("&&", "||"):
+            wanted = ok == (words[at] == "&&")
+            result, at = self.command(words, at + 1, live and wanted)
+            ok = result if wanted else ok
         return ok, at
 
     def command(self, words, at, live):
         if words[at] == "if":
             return self.condition(words, at, live)
         end = at
-        while end < len(words) and words[end] not in (";", "&&"):
+        while end < len(words) and words[end] not in (";", "&&", "||"):
             end += 1
         if not live:
             return True, end
@@ -156,6 +161,20 @@ class Script:
         if name == "run" and len(rest) == 1:
             return self.run(rest[0])
         return getattr(self, "do_" + name)(*rest)
+
+    def do_waitkey(self, milliseconds, key):
+        if not (milliseconds.isdecimal() and len(key) == 1):
+            raise SyntaxError("waitkey")
+        return self.images["hand"]
+
+    def do_gpio(self, direction, pin):
+        """U-Boot's command fails when the pin is high, as a button is that pulls it down."""
+        if direction != "input" or not pin.isdecimal():
+            raise SyntaxError("gpio")
+        return self.images["hand"]
+
+    def do_false(self):
+        return False
 
     def do_test(self, left, operator, right):
         if operator == "-lt":  # decimal, up to the first other character; nothing is 0
@@ -209,7 +228,7 @@ STORED = {
     "lifeboat_slot": ["a", "b", "", "c"],
     "upgrade_available": ["0", "1"],
 }
-IMAGES = ["boot", "recovery_a", "recovery_b", "card"]
+IMAGES = ["boot", "recovery_a", "recovery_b", "card", "hand"] # of a good card; a key is pressed
 
 
 def combinations():
@@ -246,7 +265,11 @@ KNOWN_BAD = [
     ("main's arguments are recovery's", "setenv bootargs;", "setenv bootargs lifeboat.copy=a;"),
     ("a lost flag boots main", '= manual; then setenv lb_reason manual; else',
      '= manual; then setenv lb_reason manual; else run lb_main;'),
-    ("a person's wish is not told", "setenv lb_reason manual", "setenv lb_reason requested"),
+    ("a person's wish is not told", "= manual; then setenv lb_reason manual",
+     "= manual; then setenv lb_reason requested"),
+    ("a key is not told", "setenv lb_reason manual; elif", "setenv lb_reason requested; elif"),
+    ("a key is not asked for", "waitkey 500 r; then", "false; then"),
+    ("a key boots main", "setenv lb_reason manual; elif", "run lb_main; elif"),
     ("a broken main is booted for ever", "setenv lb_reason main-invalid", "reset"),
     ("it ends at a prompt", "sleep 5; reset", "sleep 5"),
 ]
@@ -257,6 +280,27 @@ def few(table):
     return [c for c in combinations()
             if c[0]["upgrade_available"] == "0" and c[1]["card"]
             and c[0]["bootcount"] in "0234" and c[0]["lifeboat_rtries"] in "0234"]
+
+
+# Other boards' ways to ask a person, and whether somebody can answer.
+BY_HAND = [("gpio input 12", True), ("waitkey 500 r || gpio input 12", True), ("false", False)]
+
+
+def other_boards(table):
+    """The script as gen.py makes it for boards with a button, with both, with neither."""
+    board = (BOOTSCRIPTS / "refboard-sd.toml").read_text()
+    for command, answers in BY_HAND:
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(re.sub(r'^ask_by_hand = .*', f'ask_by_hand = "{command}"', board, flags=re.M))
+            file.flush()
+            text = subprocess.run([sys.executable, BOOTSCRIPTS / "gen.py", "uboot-env", file.name],
+                                  check=True, text=True, stdout=subprocess.PIPE).stdout
+        if f"if {command}; then" not in text:
+            sys.exit(f"ask_by_hand = {command} is not in the boot script")
+        cases = [c for c in few(table) if answers or not c[1]["hand"]]
+        wrong = difference(text, table, cases)[1]
+        if wrong:
+            sys.exit(f"a board with ask_by_hand = {command} does not boot as boot.table says:\n{wrong}")
 
 
 def check(path):
@@ -270,6 +314,7 @@ def check(path):
             sys.exit(f"known-bad script \"{name}\": its text is not in the boot script any more")
         if not difference(text.replace(good, bad), table, cases)[1]:
             sys.exit(f"known-bad script \"{name}\" was not noticed")
+    other_boards(table)
     print(f"  boot script: {count} combinations as in boot.table, "
           f"{len(KNOWN_BAD)} of {len(KNOWN_BAD)} known-bad scripts noticed")
 
@@ -296,12 +341,13 @@ def rule(rows, actions):
 
 def promela():
     _, rows = load_table()
-    if rows["first"][-1][:2] != ["*", "*"] or rows["copies"][-1][:2] != ["*", "*"]:
+    if rows["first"][-1][:3] != ["*", "*", "*"] or rows["copies"][-1][:2] != ["*", "*"]:
         sys.exit("boot.table: the last row of each kind must fit everything")
 
     def first(row):
-        flag, count, target, reason = row
-        return (f"{guard('flag', flag, 'FLAG_')} && {guard('bootcount', count, '')}",
+        hand, flag, count, target, reason = row
+        asked = {"yes": "by_hand && ", "no": "!by_hand && ", "*": ""}[hand]
+        return (f"{asked}{guard('flag', flag, 'FLAG_')} && {guard('bootcount', count, '')}",
                 f"try_main = {int(target == 'main')}; reason = REASON_"
                 f"{reason.upper().replace('-', '_')}")
 

@@ -72,7 +72,7 @@ bool event;                   /* a result was recorded, a source is waited for, 
 bool serving;                 /* a healthy main at rest, its count cleared */
 bool explained;               /* why recovery may start with nothing requested on record */
 byte dead_boots;              /* of recovery in a row, without a cut or loss between */
-bool try_main, state_lost, may_give_up, writing, any;
+bool by_hand, try_main, state_lost, may_give_up, writing, any;
 bit copy, running;
 byte reason, kind, offered, remedy, alternative, failed, i_next;
 
@@ -94,7 +94,7 @@ inline watch()
 
 /* What lies in RAM is gone. */
 #define FORGET \
-	event = false; serving = false; state_lost = false; may_give_up = false; writing = false; \
+	event = false; serving = false; by_hand = false; state_lost = false; may_give_up = false; writing = false; \
 	any = false; copy = 0; running = 0; reason = 0; kind = 0; offered = 0; remedy = 0; \
 	alternative = 0; failed = 0
 #define REBOOT d_step { FORGET }; goto power_on
@@ -234,7 +234,13 @@ power_on:
 	fi;
 
 /* ---- U-Boot: bootscripts/boot.env.in ---- */
-	d_step { boot_first() };
+#ifndef SELF_UPDATE
+	if
+	:: !calm -> by_hand = true /* a key, a button */
+	:: skip
+	fi;
+#endif
+	d_step { boot_first(); by_hand = false };
 	if
 	:: try_main ->
 		try_main = false;
@@ -354,7 +360,12 @@ recovery_starts:
 		printf("recovery %d: state %d, reason %d, request %d: job %d\n", running, state, reason,
 		       request, kind);
 		if
-		:: kind != JOB_HEAL -> reason = 0; state_lost = false
+		:: kind != JOB_HEAL && kind != JOB_WAIT -> reason = 0; state_lost = false
+		:: kind == JOB_WAIT ->
+			/* lib/flow/recovery.c: wait_for_person() */
+			reason = 0;
+			state_lost = state_lost && flag != FLAG_MAIN &&
+				     !(confirmed != NONE && confirmed == main_holds)
 		:: else
 		fi
 	};
@@ -379,12 +390,27 @@ recovery_starts:
 	   !(confirmed == NONE && reason == REASON_REQUESTED && !state_lost) ->
 		prepare_rescue();
 		goto install
-	:: kind == JOB_WAIT ->
+	:: kind == JOB_EXAMINE && !(confirmed != NONE && confirmed == main_holds) ->
+		prepare_rescue();
+		goto install
+	:: kind == JOB_EXAMINE && confirmed != NONE && confirmed == main_holds ->
 		EVENT;
 		if
-		:: give_main_back(0) /* nothing happened for idle_s */
+		:: explained = true;
+		   order_try_again(confirmed, confirmed, running, holds[running], 1 - running);
+		   REBOOT /* nothing happened for idle_s */
 #ifndef ONLINE
-		:: explained = true; any = true; may_give_up = true; goto install /* a medium with a bundle */
+		:: explained = true; any = true; may_give_up = true; goto install
+#endif
+		fi
+	:: kind == JOB_WAIT ->
+waits:
+		EVENT;
+		if
+		:: !state_lost -> give_main_back(0) /* nothing happened for idle_s */
+		:: state_lost -> CUT; goto waits
+#ifndef ONLINE
+		:: explained = true; any = true; may_give_up = !state_lost; goto install /* a medium with a bundle */
 #endif
 		fi
 	fi;

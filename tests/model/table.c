@@ -26,7 +26,7 @@ static void print_names(void)
 		define("EV", lb_event_text((enum lb_event)i), i);
 	for (int i = 0; i < LB_REASON_COUNT; i++)
 		define("REASON", lb_reason_text((enum lb_reason)i), i);
-	for (int i = LB_JOB_WAIT; i <= LB_JOB_HANDOVER; i++)
+	for (int i = LB_JOB_WAIT; i < LB_JOB_COUNT; i++)
 		define("JOB", lb_job_text((enum lb_job)i), i);
 	printf("#define BOOT_LIMIT %d\n#define RECOVERY_LIMIT %d\n#define SELF_UPDATE_TRIES %d\n",
 	       LB_BOOT_LIMIT, LB_RECOVERY_LIMIT, LB_SELF_UPDATE_TRIES);

@@ -82,7 +82,9 @@ static void expect_end(struct device *dev, enum lb_reason reason)
 		*end = previous && confirmed == st.release ? previous : confirmed;
 	else if (st.name == LB_STATE_CONFIRMED && reason == LB_REASON_BOOT_LIMIT)
 		*end = confirmed;
-	if (dev->w->manners.dead && *end)
+	if (*end && st.name == LB_STATE_CONFIRMED && (uint64_t)device_whole_release(dev) == confirmed)
+		*end = dev->w->stick ? 2 : confirmed; /* nobody comes within idle_s, or is there already */
+	else if (dev->w->manners.dead && *end)
 		*end = 2; /* nothing else is to be had */
 }
 
@@ -163,7 +165,7 @@ static int recovery(struct device *dev, enum lb_reason reason)
 		.keys = mini_keyring(),
 		.device = { .product = "sim", .hardware = { "sim,board" }, .hardware_count = 1,
 			    .recovery_release = 1 },
-		.limits = { 600000, 1000, 60000, 30000, 0 },
+		.limits = { 600000, 1000, 60000, 30000, 600000 },
 		.reason = reason,
 		.state_lost = dev->lost,
 		.stop = power_is_off,

@@ -87,6 +87,15 @@ static void a_failed_trial_is_rescued(void **state)
 			 LB_JOB_HANDOVER);
 }
 
+/* It may have been the power switch: DESIGN, section 5, examine. */
+static void a_confirmed_main_is_looked_at_before_it_is_given_up(void **state)
+{
+	assert_int_equal(lb_machine_job(LB_STATE_CONFIRMED, LB_REASON_BOOT_LIMIT, false),
+			 LB_JOB_EXAMINE);
+	assert_int_equal(lb_machine_job(LB_STATE_CONFIRMED, LB_REASON_MAIN_INVALID, false),
+			 LB_JOB_RESCUE);
+}
+
 static void reasons_are_read_back_as_written(void **state)
 {
 	for (int i = 1; i < LB_REASON_COUNT; i++) {
@@ -110,6 +119,7 @@ int main(void)
 		cmocka_unit_test(a_person_is_never_overruled_while_main_is_good),
 		cmocka_unit_test(an_interrupted_update_resumes_whatever_the_reason),
 		cmocka_unit_test(a_failed_trial_is_rescued),
+		cmocka_unit_test(a_confirmed_main_is_looked_at_before_it_is_given_up),
 		cmocka_unit_test(reasons_are_read_back_as_written),
 	};
 
