@@ -31,3 +31,6 @@ install-agent: $(B)/$(VARIANT)/bin/lifeboat-agent
 	$(Q)sed -e "s|@sbindir@|$(sbindir)|g; s|@sysconfdir@|$(sysconfdir)|g; s|@docdir@|$(docdir)|g" \
 		main-agent/systemd/lifeboat-agent.service.in >$(DESTDIR)$(unitdir)/lifeboat-agent.service
 	$(Q)chmod 644 $(DESTDIR)$(unitdir)/lifeboat-agent.service
+	$(Q)$(INSTALL) -m 755 main-agent/hotplug/lifeboat-stick $(DESTDIR)$(sbindir)/
+	$(Q)sed "s|@sbindir@|$(sbindir)|g" main-agent/hotplug/90-lifeboat-stick.rules \
+		>$(DESTDIR)$(docdir)/90-lifeboat-stick.rules

@@ -14,7 +14,10 @@ def test_make_install(tmp_path):
                    check=True, stdout=subprocess.DEVNULL)
     files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     assert files == {"opt/lb/sbin/lifeboat-agent", "opt/lb/lib/systemd/system/lifeboat-agent.service",
-                     "opt/lb/share/doc/lifeboat/AGENT.md", "etc/lifeboat/agent.json.example"}
+                     "opt/lb/share/doc/lifeboat/AGENT.md", "etc/lifeboat/agent.json.example",
+                     "opt/lb/sbin/lifeboat-stick", "opt/lb/share/doc/lifeboat/90-lifeboat-stick.rules"}
+    rule = tmp_path / "opt/lb/share/doc/lifeboat/90-lifeboat-stick.rules"
+    assert 'RUN+="/opt/lb/sbin/lifeboat-stick $devnode"' in rule.read_text()
     agent = tmp_path / "opt/lb/sbin/lifeboat-agent"
     assert subprocess.run([agent, "--help"], stdout=subprocess.DEVNULL, check=False).returncode == 0
     unit = tmp_path / "opt/lb/lib/systemd/system/lifeboat-agent.service"
