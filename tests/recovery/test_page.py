@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page that recovery serves: what it shows, what it takes, and what it refuses."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -311,6 +312,16 @@ def test_names_that_somebody_else_could_own_are_not_served(page, host, status):
         assert p.get(path, Host=host)[0] == status
 
 
+def open_files(pid):
+    """What its descriptors stand for; one may be closed while they are listed."""
+    links = []
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(file.readlink())
+    assert links
+    return links
+
+
 def test_serving_process_has_no_rights(page):
     p = page().start()
     child = p.server_pid()
@@ -319,7 +330,7 @@ def test_serving_process_has_no_rights(page):
     if Path("/proc/self").owner() == "root":
         assert "\nUid:\t65534\t65534\t65534\t65534\n" in status and "\nGroups:\t \n" in status
         assert "\nCapEff:\t0000000000000000\n" in status
-    links = [f.readlink() for f in Path(f"/proc/{child}/fd").iterdir()]
+    links = open_files(child)
     assert not any(str(x).startswith(str(p.device.folder)) for x in links), links
 
 
