@@ -9,7 +9,6 @@
 #include "lb_boot_names.h"
 
 #define BOOTS_MAX 24
-#define CALLS_MAX 2000u /* of a run: recovery retries for ever, the simulator does not */
 
 /* ---- boot loader ---- */
 
@@ -150,9 +149,7 @@ static bool medium(void *ctx, unsigned int n, char *ret_url, size_t size)
 
 static bool power_is_off(void *ctx)
 {
-	const struct sim *s = ctx;
-
-	return s->off || s->calls > CALLS_MAX;
+	return sim_stops(ctx);
 }
 
 static int recovery(struct device *dev, enum lb_reason reason)
@@ -177,6 +174,8 @@ static int recovery(struct device *dev, enum lb_reason reason)
 
 	if (!err)
 		err = lb_recovery_run(&r, &end, NULL);
+	if (!err && sim_stuck(dev->s))
+		err = -LB_E_RETRIES;
 	if (!err)
 		expect_silence(dev, end, previous);
 	return err;

@@ -159,6 +159,10 @@ struct lb_source *sim_source_open(struct sim *s, const uint8_t *bytes, size_t le
 
 /* Everything that is pending becomes durable, and calls are counted from 0. */
 void sim_settle(struct sim *s);
+/* For a program that retries for ever: the power is off, or it has called or waited for too long. */
+bool sim_stops(const struct sim *s);
+/* It stopped although the power is on: a dead end, or a circle. */
+bool sim_stuck(const struct sim *s);
 /* A reboot without a cut: what was not flushed is lost, the calls count on. */
 void sim_reboot(struct sim *s);
 /* Applies @fate to what is pending; the power is on again and calls are counted from 0. */

@@ -7,6 +7,9 @@
 #include "base/bytes.h"
 #include "sim_internal.h"
 
+#define CALLS_MAX 2000u	      /* since power-on */
+#define WAIT_MAX_MS 2592000000u /* 30 days */
+
 /* ---- power ---- */
 
 static void switch_on(struct sim *s)
@@ -29,6 +32,16 @@ void sim_reboot(struct sim *s)
 	sim_record(s, SIM_OP_REBOOT, NULL, 0, NULL, 0);
 	sim_drop_pending(s);
 	sim_drop_caches(s);
+}
+
+bool sim_stops(const struct sim *s)
+{
+	return s->off || sim_stuck(s);
+}
+
+bool sim_stuck(const struct sim *s)
+{
+	return !s->off && (s->calls > CALLS_MAX || s->now_ms > WAIT_MAX_MS);
 }
 
 /* xorshift32: the same subsets on every machine */
