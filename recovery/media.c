@@ -157,7 +157,7 @@ static void judge(struct media *m, struct media_file *f)
 	if (!code)
 		code = lb_install_admit(&in, source, &why);
 	lb_source_close(source);
-	f->offered = !code;
+	f->offered = !code || code == -LB_E_AGAIN || code == -LB_E_IO; /* read with patience, it may do */
 	f->code = -code;
 	if (code)
 		snprintf(f->text, sizeof(f->text), "%s",

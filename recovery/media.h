@@ -21,7 +21,7 @@
 struct media_file {
 	uint32_t folder;	/* index of the setting */
 	char name[sizeof(MEDIA_OWN_FOLDER) + MEDIA_NAME_MAX + 1]; /* relative to it */
-	bool offered;		/* may be installed as far as its head says */
+	bool offered;		/* may be installed as far as its head says, or that could not be read */
 	uint64_t release;	/* signed; 0: not known */
 	char version[LB_VERSION_MAX + 1];
 	int code;		/* LB_E_*, 0: nothing is wrong with it */

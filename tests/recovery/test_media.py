@@ -258,3 +258,20 @@ def test_hundreds_of_bundles_are_bounded(visit, stick, packed, images):
     run = visit.run(reason="manual")[1]
     assert any("passed over" in t for t in says(run, "found"))
     assert len([e for e in run.events if e.get("level") == "warning"]) < 50
+
+
+def test_what_cannot_be_read_just_then_is_tried_all_the_same(visit, stick, packed, images, tmp_path):
+    """strace lets the first look at the head fail as a stick with a bad contact does."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    put(stick / "r3.lbu", packed[3])
+    wrapper = tmp_path / "bad-contact"
+    wrapper.write_text(f"""#!/bin/sh
+exec strace -f -qq -o /dev/null -P {stick}/r3.lbu -e trace=pread64 -e inject=pread64:error=EIO:when=1 \\
+	{visit.program} "$@"
+""")
+    wrapper.chmod(0o755)
+    visit.program = wrapper
+    status, run = visit.run(reason="manual")
+    assert status == 0 and visit.holds(images[3]), run.text()
+    assert any("vanished at byte 0" in t for t in says(run, "source-interrupted"))
