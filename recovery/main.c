@@ -20,9 +20,11 @@
 #include "linux/fs.h"
 #include "linux/http.h"
 #include "linux/lock.h"
+#include "led.h"
 #include "media.h"
 #include "page/link.h"
 #include "page/web.h"
+#include "report.h"
 #include "settings.h"
 #include "sources.h"
 #include "voice.h"
@@ -48,6 +50,8 @@ struct program {
 	struct lb_keyring keys;
 	mbedtls_pk_context fit_key;
 	struct media media;
+	struct report stick_report;
+	struct led led;
 	struct source_context source_context;
 	struct lb_recovery recovery;
 	int signals; /* signalfd */
@@ -91,6 +95,7 @@ static bool stop_asked(void *ctx)
 		lb_say(&p->report, LB_LEVEL_INFO, "page", "the page is at %s", p->web.url);
 		console_show_code(&p->console, p->settings.web.code);
 	}
+	report_write(&p->stick_report, false);
 	if (p->web.reboot)
 		p->stop = true;
 	if (read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
@@ -236,6 +241,8 @@ static void fill_ports(struct program *p, const struct arguments *a)
 		.ctx = p, .open = open_slot, .name = slot_name, .source = open_source,
 	};
 	p->media = (struct media){ .settings = &p->settings, .recovery = r };
+	p->stick_report.media = &p->media;
+	p->stick_report.recovery = r;
 	p->source_context = (struct source_context){
 		.settings = &p->settings, .tick = leave_server, .tick_ctx = p, .media = &p->media,
 		.web = &p->web,
@@ -345,6 +352,10 @@ static int run(struct program *p, const struct arguments *a, struct lb_error *er
 		return r;
 	if (p->settings.heartbeat[0])
 		p->console.heartbeat = p->settings.heartbeat;
+	p->led.folder = p->settings.led;
+	r = led_show(&p->led, LED_WORKING, err);
+	if (r)
+		lb_say_error(&p->report, LB_LEVEL_WARN, r, err);
 	open_page(p);
 	r = open_storage(p, err);
 	if (!r)
@@ -362,6 +373,20 @@ static int run(struct program *p, const struct arguments *a, struct lb_error *er
 		return r;
 	report_memory(p);
 	return outcome(end);
+}
+
+/* The last words: what is shown and left behind when nothing is read any more. */
+static void conclude(struct program *p, int status)
+{
+	bool ended = status != EXIT_STOPPED;
+
+	report_write(&p->stick_report, ended);
+	if (ended && report_has_medium(&p->stick_report))
+		lb_say(&p->report, LB_LEVEL_INFO, "unplug", "the medium may be taken out");
+	if (status == EXIT_INSTALLED || (status == EXIT_RETURNED && !p->stick_report.reason.code[0]))
+		led_show(&p->led, LED_SUCCESS, NULL);
+	else if (status == EXIT_FAILED || status == EXIT_RETURNED)
+		led_show(&p->led, LED_FAILED, NULL);
 }
 
 static void close_all(struct program *p)
@@ -432,12 +457,15 @@ int main(int argc, char **argv)
 	web_init(&p->web, lb_clock_system());
 	voice_add(&p->voice, console_reporter(&p->console));
 	voice_add(&p->voice, web_listener(&p->web));
+	voice_add(&p->voice, report_listener(&p->stick_report));
+	voice_add(&p->voice, led_listener(&p->led));
 	p->report = voice_reporter(&p->voice);
 	r = run(p, &args, &err);
 	if (r < 0) {
 		lb_say_error(&p->report, LB_LEVEL_ERROR, r, &err);
 		r = EXIT_FAILED;
 	}
+	conclude(p, r);
 	web_stop(&p->web, r == EXIT_INSTALLED ? LINK_END_INSTALLED
 			  : r == EXIT_REBOOT ? LINK_END_REBOOT
 					     : LINK_END_OTHER);

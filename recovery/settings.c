@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "config.h"
 
+#define LEDS "/sys/class/leds/"
+
 static const struct settings defaults = {
 	.release = 1,
 	.limits = {
@@ -139,6 +141,20 @@ static int sources_setting(const cJSON *o, struct settings *s, struct lb_error *
 	return 0;
 }
 
+/* The kernel's name of a LED, or the path of its folder. */
+static int led_setting(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	char name[LB_CONFIG_PATH_MAX - sizeof(LEDS)] = "";
+	int r = lb_json_str(o, "led", name, sizeof(name), err);
+
+	if (r || !name[0])
+		return optional(r);
+	if (name[0] != '/' && strchr(name, '/'))
+		return lb_error_set(err, LB_E_FORMAT, "recovery.led: wants a name or an absolute path");
+	snprintf(s->led, sizeof(s->led), "%s%s", name[0] == '/' ? "" : LEDS, name);
+	return 0;
+}
+
 static int data_setting(const cJSON *o, struct data_settings *d, struct lb_error *err)
 {
 	static const char *const names[] = { "device", "folder", "type", "options", NULL };
@@ -203,7 +219,7 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
 		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media",
-		"data", "urls", "sources", "web", NULL,
+		"data", "urls", "sources", "web", "led", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -243,6 +259,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = sources_setting(o, s, err);
 	if (!r)
 		r = web_setting(o, s, err);
+	if (!r)
+		r = led_setting(o, s, err);
 	return r ? r : media_setting(o, s, err);
 }
 

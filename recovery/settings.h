@@ -25,6 +25,7 @@ struct settings {
 	char interface[32];		 /* "" leaves the network alone */
 	uint32_t network_wait_s;	 /* longest wait for an address */
 	char cmdline[LB_CONFIG_PATH_MAX + 1]; /* where lifeboat.reason= stands */
+	char led[LB_CONFIG_PATH_MAX + 1];	/* folder of a LED; "" none */
 	char heartbeat[LB_CONFIG_PATH_MAX + 1]; /* "" none */
 	char lock[LB_CONFIG_PATH_MAX + 1];
 	char fit_key[LB_CONFIG_PATH_MAX + 1]; /* public key or certificate of the bootloader; "" none */

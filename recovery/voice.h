@@ -5,7 +5,7 @@
 
 #include "flow/report.h"
 
-#define VOICE_LISTENERS 4
+#define VOICE_LISTENERS 6
 
 struct voice {
 	struct lb_reporter listeners[VOICE_LISTENERS];

@@ -18,10 +18,16 @@ from test_install import (test_asks_a_server_only_for_what_is_missing,
                           test_installs_from_a_file, test_installs_from_a_server,
                           test_installs_from_a_server_without_ranges,
                           test_second_install_of_the_same_bundle_writes_nothing)
+from test_led import led, test_waits_works_and_succeeds
+from test_media import (stick, visit, test_links_are_not_followed, test_names_are_shown_as_plain_text,
+                        test_hundreds_of_bundles_are_bounded, test_newest_that_can_be_installed_wins,
+                        test_next_one_is_taken_when_the_newest_turns_out_to_be_damaged)
 from test_network import (scripted, test_404_gives_main_back,
                           test_bit_that_is_wrong_late_in_the_payload_waits_for_the_right_file,
                           test_connections_that_are_cut_again_and_again)
 from test_refusals import *
+from test_report import (test_links_are_replaced_and_not_followed, test_tells_what_was_installed,
+                         test_while_main_is_half_written_the_medium_is_needed)
 from test_resume import test_sigterm_stops_with_status_4_and_the_next_start_resumes
 
 
