@@ -154,3 +154,14 @@ int bundle_file_check_patches(struct bundle_file *b, uint32_t number, struct lb_
 	lb_index_free(&idx);
 	return cli_prefix(err, b->path, rc);
 }
+
+int bundle_file_check(struct bundle_file *b, struct lb_error *err)
+{
+	int rc = bundle_file_check_archive(b, err);
+
+	for (uint32_t i = 0; !rc && i < b->manifest.image_count; i++)
+		rc = bundle_file_walk(b, i, NULL, err);
+	for (uint32_t i = 0; !rc && i < b->manifest.image_count; i++)
+		rc = bundle_file_check_patches(b, i, err);
+	return rc;
+}

@@ -60,4 +60,7 @@ int bundle_file_check_patches(struct bundle_file *b, uint32_t number, struct lb_
 /* Tar headers, padding and end marker behind the head: in the prescribed form? */
 int bundle_file_check_archive(struct bundle_file *b, struct lb_error *err) LB_MUST_CHECK;
 
+/* All there is to check: archive, images, patches. */
+int bundle_file_check(struct bundle_file *b, struct lb_error *err) LB_MUST_CHECK;
+
 #endif

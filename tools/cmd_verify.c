@@ -66,11 +66,7 @@ static int run(int argc, char **argv, struct lb_error *err)
 	if (!rc) {
 		rc = bundle_file_open(&b, v.path, &ring, err);
 		if (!rc)
-			rc = bundle_file_check_archive(&b, err);
-		for (uint32_t i = 0; !rc && i < b.manifest.image_count; i++)
-			rc = bundle_file_walk(&b, i, NULL, err);
-		for (uint32_t i = 0; !rc && i < b.manifest.image_count; i++)
-			rc = bundle_file_check_patches(&b, i, err);
+			rc = bundle_file_check(&b, err);
 		if (!rc)
 			rc = report(&v, &b, err);
 		bundle_file_close(&b);

@@ -5,12 +5,17 @@ import subprocess
 
 import pytest
 
-import lbfield
-from lbboard import Board
-from lbmedia import make_stick
+from lbboard import Board, image_dir
 
 MIB = 1 << 20
 START = MIB  # of the only partition
+
+
+def make_vfat_stick(path, build, *files):
+    """As the host's tool makes it."""
+    key = image_dir() / "recovery-root/etc/lifeboat/keys/bundle.pem"
+    subprocess.run([build / "host/bin/lifeboat", "stick", path, *files, "--key", key], check=True)
+    return path
 
 
 def make_ext4_stick(path, *files):
@@ -46,9 +51,9 @@ def report_on_ext4(path):
 
 
 @pytest.fixture
-def sticks(work, files):
+def sticks(work, build, files):
     """Release 1 on vfat without a partition table, release 2 on ext4 with one."""
-    return [make_stick(work / "vfat.img", files / "release-1.lbu"),
+    return [make_vfat_stick(work / "vfat.img", build, files / "release-1.lbu"),
             make_ext4_stick(work / "ext4.img", files / "release-2.lbu")]
 
 
