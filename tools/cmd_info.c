@@ -56,6 +56,8 @@ static cJSON *image_json(const struct lb_image *image, const struct figures *f)
 	if (image->kind == LB_KIND_RECOVERY)
 		cli_json_u64(obj, "recovery_release", image->recovery_release);
 	cJSON_AddStringToObject(obj, "encoding", lb_encoding_name(image->encoding));
+	if (image->chunking)
+		cli_json_u64(obj, "chunking", image->chunking);
 	cli_json_u64(obj, "size", image->size_bytes);
 	cli_json_hex(obj, "sha256", image->sha256, LB_SHA256_BYTES);
 	cli_json_u64(obj, "payload_size", image->payload.size_bytes);

@@ -8,6 +8,7 @@
 
 #include "archive.h"
 #include "base/bytes.h"
+#include "bundle/chunker.h"
 #include "describe.h"
 #include "pack_from.h"
 #include "pack_image.h"
@@ -20,7 +21,7 @@ struct pack {
 	const char *description_path, *out; /* borrowed */
 	const char *keys[LB_SIGNATURES_MAX];
 	unsigned int key_count;
-	unsigned long threads, level, window_bytes;
+	unsigned long threads, level, window_bytes, chunking;
 	bool json;
 	struct description d;
 	struct pack_image images[LB_IMAGES_MAX];
@@ -36,7 +37,7 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 		{ "output", required_argument, NULL, 'o' }, { "key", required_argument, NULL, 'k' },
 		{ "jobs", required_argument, NULL, 'j' },   { "level", required_argument, NULL, 'l' },
 		{ "json", no_argument, NULL, 'J' },	    { "window", required_argument, NULL, 'w' },
-		{ "from", required_argument, NULL, 'f' },
+		{ "from", required_argument, NULL, 'f' },   { "chunking", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	int c;
@@ -55,6 +56,9 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 		else if (c == 'w' && cli_number(optarg, LB_REACH_MAX_BYTES, &p->window_bytes) &&
 			 p->window_bytes % LB_REACH_UNIT_BYTES == 0)
 			continue;
+		else if (c == 'c' && cli_number(optarg, LB_CHUNKER_LEVELS, &p->chunking) &&
+			 p->chunking)
+			continue;
 		else if (c == 'f' && p->from.count < LB_PATCH_SETS_MAX)
 			p->from.paths[p->from.count++] = optarg;
 		else if (c == 'J')
@@ -66,6 +70,15 @@ static int parse_options(int argc, char **argv, struct pack *p, struct lb_error 
 		return cli_usage(err, "one description and -o OUT.lbu are needed");
 	p->description_path = argv[optind];
 	return 0;
+}
+
+/* Fine chunks leave patches little to save, and cost more of an index than that. */
+static unsigned int chunking(const struct pack *p, const struct lb_image *image)
+{
+	if (p->chunking)
+		return (unsigned int)p->chunking;
+	return p->from.count ? lb_chunker_level(image->size_bytes)
+			     : lb_chunker_fine_level(image->size_bytes);
 }
 
 static int pack_images(struct pack *p, struct lb_error *err)
@@ -84,8 +97,10 @@ static int pack_images(struct pack *p, struct lb_error *err)
 		struct pack_image *pi = &p->images[i];
 
 		rc = pack_image_open(pi, p->d.files[i], &p->d.m.images[i], err);
-		if (!rc)
+		if (!rc) {
+			pi->image->chunking = chunking(p, pi->image);
 			rc = pack_image_scan(pi, err);
+		}
 		if (!rc)
 			rc = pack_image_compress(pi, p->spool, &p->spool_end, &options, err);
 		if (rc)
@@ -243,6 +258,8 @@ const struct cli_command cmd_pack = {
 	"      --window BYTES how far a chunk may refer back to what precedes it in the image: a\n"
 	"                     multiple of 8192, at most 2088960, and no more than recovery's\n"
 	"                     CONFIG_WINDOW_KIB (default 1048576; 0: every chunk by itself)\n"
+	"      --chunking N   how images are cut, 1 to 12: chunks of 8 KiB at 1, of 64 KiB at 4\n"
+	"                     (default: by size, about 8,000 chunks; with --from 4 and more)\n"
 	"      --json         the summary as JSON\n\n"
 	"The description; image files are found relative to it:\n\n"
 	"  { \"product\": \"acme-gw\", \"hardware\": [\"acme,gw-2\"],\n"

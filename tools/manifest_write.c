@@ -44,6 +44,8 @@ static void add_image(cJSON *list, const struct lb_image *image)
 	cli_json_u64(obj, "size", image->size_bytes);
 	cli_json_hex(obj, "sha256", image->sha256, LB_SHA256_BYTES);
 	cJSON_AddStringToObject(obj, "encoding", lb_encoding_name(image->encoding));
+	if (image->chunking)
+		cli_json_u64(obj, "chunking", image->chunking);
 	add_member(obj, "index", &image->index);
 	add_member(obj, "payload", &image->payload);
 	add_patches(obj, image);

@@ -28,7 +28,10 @@ int pack_image_open(struct pack_image *p, const char *path, struct lb_image *ima
 		    struct lb_error *err) LB_MUST_CHECK;
 void pack_image_close(struct pack_image *p);
 
-/* First pass. -LB_E_TOO_BIG: no cutting gives few enough chunks. */
+/*
+ * First pass, at the image's level of chunking or the first one above it that gives few enough
+ * chunks; that is noted in the image. -LB_E_TOO_BIG: none does.
+ */
 int pack_image_scan(struct pack_image *p, struct lb_error *err) LB_MUST_CHECK;
 
 struct pack_options {

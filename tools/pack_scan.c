@@ -182,7 +182,7 @@ static int scan_level(struct scan *s, unsigned int level)
 int pack_image_scan(struct pack_image *p, struct lb_error *err)
 {
 	struct scan s = { .p = p };
-	unsigned int level = lb_chunker_level(p->image->size_bytes);
+	unsigned int level = p->image->chunking;
 	int rc = -LB_E_NOMEM;
 
 	s.buf = malloc(BUFFER_BYTES);
@@ -190,7 +190,8 @@ int pack_image_scan(struct pack_image *p, struct lb_error *err)
 	if (s.buf && s.table)
 		do
 			rc = scan_level(&s, level);
-		while (rc == -LB_E_TOO_BIG && ++level < LB_CHUNKER_LEVELS);
+		while (rc == -LB_E_TOO_BIG && ++level <= LB_CHUNKER_LEVELS);
+	p->image->chunking = level;
 	free(s.buf);
 	free(s.table);
 	switch (rc) {

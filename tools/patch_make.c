@@ -87,7 +87,7 @@ static bool cut_old(struct make *k)
 	struct lb_chunker c;
 	size_t at = 0;
 
-	lb_chunker_init(&c, lb_chunker_level(k->new.len));
+	lb_chunker_init(&c, k->p->image->image->chunking);
 	k->first = malloc(BUCKETS * sizeof(*k->first));
 	if (!k->first)
 		return false;

@@ -8,6 +8,7 @@
 
 #define SEED 0x6c696665626f6174ull /* "lifeboat" */
 #define HISTORY 64u		   /* bytes that the hash depends on: one per bit */
+#define FINE_CHUNKS 12288u	   /* an index of half a MiB */
 
 /* SplitMix64 (Steele, Lea, Flood 2014): the gear table is its first 256 numbers. */
 static uint64_t splitmix64(uint64_t *state)
@@ -19,29 +20,48 @@ static uint64_t splitmix64(uint64_t *state)
 	return z ^ z >> 31;
 }
 
+/*
+ * What files of a block file system and blocks of a compressed one begin with: zstd's
+ * frames, xz's streams, ELF. A cut is behind it, so that it follows from the bytes before.
+ */
+static const uint32_t beginnings[] = { 0x28b52ffd, 0xfd377a58, 0x7f454c46 };
+
 void lb_chunker_init(struct lb_chunker *c, unsigned int level)
 {
-	unsigned int doubled = level < 2 ? level : 2; /* a chunk has at most 1 MiB */
+	unsigned int above = level < LB_CHUNKER_PLAIN ? 0 : level - LB_CHUNKER_PLAIN;
 	uint64_t state = SEED;
 
+	memset(c, 0, sizeof(*c));
 	for (size_t i = 0; i < LB_ARRAY_LEN(c->gear); i++)
 		c->gear[i] = splitmix64(&state);
-	c->average_bits = 16 + doubled;
+	c->average_bits = 12 + (level < 6 ? level : 6); /* a chunk has at most 1 MiB */
 	c->average_bytes = 1u << c->average_bits;
 	c->min_bytes = c->average_bytes / 4;
 	c->max_bytes = c->average_bytes * 4;
-	c->zero_bytes = 4096u << level;
+	c->zero_bytes = 4096u << above;
 	c->window_bytes = (size_t)c->max_bytes + c->zero_bytes;
+	c->at_beginnings = level < LB_CHUNKER_PLAIN;
+	for (size_t i = 0; c->at_beginnings && i < LB_ARRAY_LEN(beginnings); i++)
+		c->stop[beginnings[i] & 0xff] = true;
 }
 
 unsigned int lb_chunker_level(uint64_t image_bytes)
 {
-	unsigned int level = 0;
+	unsigned int level = LB_CHUNKER_PLAIN;
 
-	while (level < LB_CHUNKER_LEVELS - 1 &&
-	       image_bytes >> (16 + level) > LB_INDEX_CHUNKS_MAX / 4 * 3)
+	while (level < LB_CHUNKER_LEVELS &&
+	       image_bytes >> (12 + level) > LB_INDEX_CHUNKS_MAX / 4 * 3)
 		level++;
 	return level;
+}
+
+unsigned int lb_chunker_fine_level(uint64_t image_bytes)
+{
+	unsigned int level = 1;
+
+	while (level < LB_CHUNKER_PLAIN && image_bytes >> (12 + level) > FINE_CHUNKS)
+		level++;
+	return level < LB_CHUNKER_PLAIN ? level : lb_chunker_level(image_bytes);
 }
 
 /* Is the block of zeros at @pos (aligned in the image) whole, or the image's last? */
@@ -52,26 +72,73 @@ static bool zero_block(const struct lb_chunker *c, const uint8_t *data, size_t l
 	return n && lb_bytes_all_zero(data + pos, n);
 }
 
-/* FastCDC's normalised cut: rarer before the average, more frequent behind it. */
-static size_t cut(const struct lb_chunker *c, const uint8_t *data, size_t limit)
+/* ---- where a chunk of data can end ---- */
+
+enum end { END_NOT, END_LATE, END_EARLY };
+
+/*
+ * At @offset of the image, in front of which are bytes with @hash, the last eight of them
+ * @last. FastCDC's normalised cut: rarer before the average, more frequent behind it.
+ */
+static enum end end_here(const struct lb_chunker *c, uint64_t offset, uint64_t hash, uint64_t last)
 {
-	unsigned int early = 64 - (c->average_bits + 2), late = 64 - (c->average_bits - 2);
+	if (!(hash >> (64 - (c->average_bits + 2))))
+		return END_EARLY;
+	if (c->at_beginnings) {
+		for (size_t i = 0; i < LB_ARRAY_LEN(beginnings); i++)
+			if ((uint32_t)last == beginnings[i])
+				return END_EARLY;
+		if (!last && !(offset & (c->zero_bytes - 1))) /* a file's last block is padded */
+			return END_EARLY;
+	}
+	return (hash >> (64 - (c->average_bits - 2))) ? END_NOT : END_LATE;
+}
+
+/* Hashes byte @i, which is at @offset + @i, and on to where end_here() may say something, or to @len. */
+static size_t hash_on(const struct lb_chunker *c, uint64_t offset, const uint8_t *data, size_t i,
+		      size_t len, uint64_t *hash)
+{
+	uint64_t h = *hash, above = UINT64_C(1) << (64 - (c->average_bits - 2));
+	size_t edge = i + c->zero_bytes - (size_t)((offset + i) & (c->zero_bytes - 1));
+	bool stop;
+
+	if (!c->at_beginnings || edge > len)
+		edge = len;
+#pragma GCC unroll 8
+	do {
+		h = (h << 1) + c->gear[data[i]];
+		stop = c->stop[data[i++]];
+	} while (i < edge && h >= above && !stop);
+	*hash = h;
+	return i;
+}
+
+/* The eight bytes in front of byte @i; @before are those in front of byte @from, should they be needed. */
+static uint64_t last_eight(const uint8_t *data, size_t i, size_t from, uint64_t before)
+{
+	if (i >= 8) {
+		from = i - 8;
+		before = 0;
+	}
+	for (; from < i; from++)
+		before = before << 8 | data[from];
+	return before;
+}
+
+static size_t cut(const struct lb_chunker *c, uint64_t offset, const uint8_t *data, size_t limit)
+{
+	size_t i = c->min_bytes;
 	uint64_t hash = 0;
-	size_t i = c->min_bytes - HISTORY;
 
 	if (limit <= c->min_bytes)
 		return limit;
-	for (; i < c->min_bytes; i++)
-		hash = (hash << 1) + c->gear[data[i]];
-	for (; i < limit && i < c->average_bytes; i++) {
-		if (!(hash >> early))
+	for (size_t k = i - HISTORY; k < i; k++)
+		hash = (hash << 1) + c->gear[data[k]];
+	for (; i < limit; i = hash_on(c, offset, data, i, limit, &hash)) {
+		enum end end = end_here(c, offset + i, hash, last_eight(data, i, 0, 0));
+
+		if (end == END_EARLY || (end == END_LATE && i >= c->average_bytes))
 			return i;
-		hash = (hash << 1) + c->gear[data[i]];
-	}
-	for (; i < limit; i++) {
-		if (!(hash >> late))
-			return i;
-		hash = (hash << 1) + c->gear[data[i]];
 	}
 	return limit;
 }
@@ -105,19 +172,17 @@ size_t lb_chunker_next(const struct lb_chunker *c, uint64_t offset, const uint8_
 	size_t zeros = 0, limit = find_limit(c, offset, data, len, &zeros);
 
 	*ret_zero = !limit;
-	return limit ? cut(c, data, limit) : zeros;
+	return limit ? cut(c, offset, data, limit) : zeros;
 }
 
-size_t lb_chunker_resync(const struct lb_chunker *c, const uint8_t *data, size_t len)
+size_t lb_chunker_resync(const struct lb_chunker *c, uint64_t offset, const uint8_t *data,
+			 size_t len)
 {
-	unsigned int late = 64 - (c->average_bits - 2); /* every early cut is a late one, too */
 	uint64_t hash = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		if (i >= HISTORY && !(hash >> late))
+	for (size_t i = 0; i < len; i = hash_on(c, offset, data, i, len, &hash))
+		if (i >= HISTORY && end_here(c, offset + i, hash, last_eight(data, i, 0, 0)))
 			return i;
-		hash = (hash << 1) + c->gear[data[i]];
-	}
 	return len;
 }
 
@@ -144,26 +209,12 @@ static void forget(struct lb_chunker_ends *ends, uint64_t offset)
 	memmove(ends->at, ends->at + n, ends->count * sizeof(ends->at[0]));
 }
 
-/* Hashes on from byte @i to the next place where a chunk can end, or to @len. */
-static size_t hash_on(const struct lb_chunker *c, const uint8_t *data, size_t i, size_t len,
-		      uint64_t *hash)
-{
-	uint64_t h = *hash, above = UINT64_C(1) << (64 - (c->average_bits - 2));
-
-#pragma GCC unroll 8
-	while (i < len && h >= above)
-		h = (h << 1) + c->gear[data[i++]];
-	*hash = h;
-	return i;
-}
-
 /* Knows the ends up to @offset + @len, or has no room for more: see ends->to. */
 static void scan(const struct lb_chunker *c, struct lb_chunker_ends *ends, uint64_t offset,
 		 const uint8_t *data, size_t len)
 {
-	unsigned int early = 64 - (c->average_bits + 2);
 	uint64_t hash, to = offset + len;
-	size_t i;
+	size_t i, from;
 
 	if (offset < ends->from || offset > ends->to)
 		*ends = (struct lb_chunker_ends){ .from = offset, .to = offset };
@@ -171,16 +222,20 @@ static void scan(const struct lb_chunker *c, struct lb_chunker_ends *ends, uint6
 	if (ends->to >= to)
 		return;
 	hash = ends->hash;
-	i = (size_t)(ends->to - offset);
-	while ((i = hash_on(c, data, i, len, &hash)) < len) {
-		if (offset + i >= ends->from + HISTORY) {
-			if (ends->count == LB_ARRAY_LEN(ends->at))
-				break;
-			ends->at[ends->count++] = (offset + i) * 2 + (hash >> early == 0);
-		}
-		hash = (hash << 1) + c->gear[data[i++]];
+	from = (size_t)(ends->to - offset);
+	for (i = from; i < len; i = hash_on(c, offset, data, i, len, &hash)) {
+		enum end end = END_NOT;
+
+		if (offset + i >= ends->from + HISTORY)
+			end = end_here(c, offset + i, hash, last_eight(data, i, from, ends->last));
+		if (end == END_NOT)
+			continue;
+		if (ends->count == LB_ARRAY_LEN(ends->at))
+			break;
+		ends->at[ends->count++] = (offset + i) * 2 + (end == END_EARLY);
 	}
 	ends->hash = hash;
+	ends->last = last_eight(data, i, from, ends->last);
 	ends->to = offset + i;
 }
 
@@ -211,7 +266,7 @@ size_t lb_chunker_next_again(const struct lb_chunker *c, struct lb_chunker_ends 
 		return zeros;
 	scan(c, ends, offset, data, limit);
 	n = known_cut(c, ends, offset, limit);
-	return n ? n : cut(c, data, limit);
+	return n ? n : cut(c, offset, data, limit);
 }
 
 size_t lb_chunker_resync_again(const struct lb_chunker *c, struct lb_chunker_ends *ends,
@@ -224,5 +279,5 @@ size_t lb_chunker_resync_again(const struct lb_chunker *c, struct lb_chunker_end
 		if (length >= HISTORY)
 			return length < len ? (size_t)length : len;
 	}
-	return ends->to >= offset + len ? len : lb_chunker_resync(c, data, len);
+	return ends->to >= offset + len ? len : lb_chunker_resync(c, offset, data, len);
 }

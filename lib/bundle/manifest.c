@@ -30,7 +30,7 @@ static const char *const known_fields[] = {
 	"min_release",	"created",	   "min_recovery", "critical",	  "images",
 	"images.name",	"images.target",   "images.kind",  "images.size", "images.sha256",
 	"images.index", "images.encoding", "images.payload", "images.recovery_release",
-	"images.patches",
+	"images.patches", "images.chunking",
 };
 
 const char *lb_image_kind_name(enum lb_image_kind kind)
@@ -302,6 +302,21 @@ static int parse_recovery(const cJSON *obj, struct lb_image *image, struct lb_er
 	return rc;
 }
 
+/* A hint: at a level that is not known here, what the device has is merely not found. */
+static int parse_chunking(const cJSON *obj, struct lb_image *image, struct lb_error *err)
+{
+	uint64_t level = 0;
+	int rc = lb_json_u64(obj, "chunking", &level, err);
+
+	if (rc && rc != -LB_E_NOT_FOUND)
+		return rc;
+	if (level > UINT8_MAX || (!rc && !level))
+		return lb_error_set(err, LB_E_FORMAT, "\"chunking\" of image %s is out of bounds",
+				    image->name);
+	image->chunking = (uint32_t)level;
+	return 0;
+}
+
 static int parse_image(const cJSON *obj, const struct lb_manifest *m, struct lb_image *image,
 		       struct lb_error *err)
 {
@@ -313,6 +328,8 @@ static int parse_image(const cJSON *obj, const struct lb_manifest *m, struct lb_
 		rc = parse_kinds(obj, m, image, err);
 	if (!rc)
 		rc = parse_recovery(obj, image, err);
+	if (!rc)
+		rc = parse_chunking(obj, image, err);
 	if (!rc)
 		rc = need_u64(obj, "size", &image->size_bytes, err);
 	if (!rc && !image->size_bytes)

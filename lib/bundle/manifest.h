@@ -43,6 +43,7 @@ struct lb_image {
 	enum lb_image_kind kind;
 	enum lb_encoding encoding;
 	uint32_t recovery_release; /* kind recovery: what it is; otherwise 0 */
+	uint32_t chunking;	   /* level at which it was cut, from 1; 0: it is not said */
 	uint64_t size_bytes;
 	uint8_t sha256[LB_SHA256_BYTES]; /* of the whole decoded image */
 	struct lb_member index, payload;

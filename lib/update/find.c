@@ -237,6 +237,15 @@ static int search_slot(struct finder *f, uint32_t slot)
 	return r || !f->missing ? r : search(f, slot, wrong_from, end);
 }
 
+/* As the packer says that it cut the image, or as one that says nothing cuts. */
+static unsigned int level_of(const struct lb_update_image *im)
+{
+	uint32_t level = im->image->chunking;
+
+	return level && level <= LB_CHUNKER_LEVELS ? level
+						   : lb_chunker_level(im->index.image_bytes);
+}
+
 static bool make_window(struct finder *f, unsigned int level)
 {
 	lb_chunker_init(&f->chunker, level);
@@ -254,7 +263,7 @@ static uint32_t levels_of(const struct lb_update *u)
 	uint32_t levels = 0;
 
 	for (uint32_t i = 0; i < u->image_count; i++)
-		levels |= 1u << lb_chunker_level(u->images[i].index.image_bytes);
+		levels |= 1u << level_of(&u->images[i]);
 	return levels;
 }
 
@@ -265,7 +274,7 @@ static int search_sources(struct finder *f, struct lb_error *err)
 	uint32_t levels = levels_of(u);
 
 	for (uint32_t n = 0; n < u->source_count; n++)
-		for (unsigned int level = 0; f->missing && level < LB_CHUNKER_LEVELS; level++) {
+		for (unsigned int level = 1; f->missing && level <= LB_CHUNKER_LEVELS; level++) {
 			int r;
 
 			if (!(levels >> level & 1))
@@ -286,7 +295,7 @@ int lb_copies_find(struct lb_update *u, struct lb_error *err)
 
 	if (f.missing && make_table(&f)) {
 		for (uint32_t i = 0; !r && f.missing && i < u->image_count; i++) {
-			if (!make_window(&f, lb_chunker_level(u->images[i].index.image_bytes)))
+			if (!make_window(&f, level_of(&u->images[i])))
 				break;
 			r = search_slot(&f, i);
 			if (r)

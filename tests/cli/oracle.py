@@ -140,19 +140,31 @@ def gear_table():
     return table
 
 
-def cut_length(data, gear, least=16384, average=65536, most=262144):
-    """How long the first chunk of a stretch of data is at level 0."""
-    length, value = 0, 0
+BEGINNINGS = b"\x28\xb5\x2f\xfd", b"\xfd7zX", b"\x7fELF"
+
+
+def begins(data, position, offset):
+    """Behind a file's padding, or behind what compressed data or a program begins with."""
+    return data[position - 4:position] in BEGINNINGS or \
+        (offset + position) % 4096 == 0 and not any(data[position - 8:position])
+
+
+def cut_length(data, gear, level, offset):
+    """How long the first chunk of a stretch of data is, which is at offset in the image."""
+    bits, length, value = 12 + level, 0, 0
+    least, average, most = 1 << bits - 2, 1 << bits, 1 << bits + 2
     for position in range(least - 64, min(len(data), most)):
-        if position >= least and value >> (64 - (18 if position < average else 14)) == 0:
+        rare = bits + (2 if position < average else -2)
+        if position >= least and (value >> 64 - rare == 0 or
+                                  level < 4 and begins(data, position, offset)):
             length = position
             break
         value = (value << 1) + gear[data[position]] & (1 << 64) - 1
     return length or min(len(data), most)
 
 
-def cuts(image, block=4096):
-    """(is zero, length) of all chunks at level 0"""
+def cuts(image, level, block=4096):
+    """(is zero, length) of all chunks at level 1 to 4"""
     gear, result, at = gear_table(), [], 0
     zero = [not image[i:i + block].strip(b"\0") for i in range(0, len(image), block)]
     start = 0
@@ -162,7 +174,8 @@ def cuts(image, block=4096):
             end += 1
         at, stop = start * block, min(end * block, len(image))
         while at < stop:
-            length = min(stop - at, 0xfff000) if zero[start] else cut_length(image[at:stop], gear)
+            length = min(stop - at, 0xfff000) if zero[start] else \
+                cut_length(image[at:stop], gear, level, at)
             result.append((zero[start], length))
             at += length
         start = end

@@ -26,12 +26,16 @@ def index(bundle, image):
 
 @pytest.fixture
 def pair(tool):
-    """(old, new): 200 kB more near the front, fewer at the end, an image that stays."""
+    """
+    (old, new): 200 kB more near the front, fewer at the end, an image that stays. In fine chunks
+    a device finds one that the old index does not have: it cuts the old image at more places.
+    """
+    options = ("-k", "key.pem", "--level", "3", "--chunking", "4")
     old = noise(900_000) + bytes(100_000) + words(900_000, 2) + noise(300_000, 3)
     new = old[:150_000] + noise(200_000, 4) + old[150_000:-300_000]
     same = noise(70_000, 5)
-    return (tool.pack({"boot": same, "root": old}, "old.lbu"),
-            tool.pack({"boot": same, "root": new}, "new.lbu", release=22))
+    return (tool.pack({"boot": same, "root": old}, "old.lbu", options),
+            tool.pack({"boot": same, "root": new}, "new.lbu", options, release=22))
 
 
 def expected(tool, pair):

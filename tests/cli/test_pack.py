@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+import pytest
+
 import oracle
 from conftest import noise, words
 
@@ -96,10 +98,36 @@ def test_zeros_and_repetitions_are_not_stored(tool):
         [0xfff000, 0xfff000, (40 << 20) - 2 * 0xfff000]
 
 
-def test_cuts_are_the_documented_ones(tool, sample):
-    image = sample + bytes(17 << 20) + words(300000, seed=5) + bytes(5000)
-    table, _, _ = oracle.entries(oracle.members(tool.pack({"root": image}))["root.idx"])
-    assert [(kind == oracle.ZERO, length) for kind, length, _, _ in table] == oracle.cuts(image)
+def begin_often(data):
+    """Marks of something that begins, and padding in front of every third block."""
+    data = bytearray(data)
+    for number, at in enumerate(range(3000, len(data) - 4, 9001)):
+        data[at:at + 4] = oracle.BEGINNINGS[number % 3]
+    for edge in range(4096, len(data), 3 * 4096):
+        data[edge - 8:edge] = bytes(8)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("options,level", [((), 1), (("--chunking", "2"), 2),
+                                           (("--chunking", "3"), 3), (("--chunking", "4"), 4)])
+def test_cuts_are_the_documented_ones(tool, sample, options, level):
+    image = sample + bytes(17 << 20) + words(300000, seed=5) + bytes(5000) + \
+        begin_often(words(200000, seed=6))
+    members = oracle.members(tool.pack({"root": image}, options=("--level", "3", *options)))
+    table, _, _ = oracle.entries(members["root.idx"])
+    assert [(kind == oracle.ZERO, length) for kind, length, _, _ in table] == \
+        oracle.cuts(image, level)
+    assert json.loads(members["manifest.json"])["images"][0]["chunking"] == level
+    assert tool.json("info", "a.lbu")["images"][0]["chunking"] == level
+
+
+def test_with_patches_chunks_are_coarser(tool):
+    """Their steps and the index grow with the number of chunks."""
+    old, new = words(1 << 20), words(1 << 20)[:-1000] + noise(1000)
+    tool.pack({"root": old}, "old.lbu")
+    tool.pack({"root": new}, "new.lbu", options=("--level", "3", "--from", "old.lbu"), release=22)
+    assert tool.json("info", "old.lbu")["images"][0]["chunking"] == 1
+    assert tool.json("info", "new.lbu")["images"][0]["chunking"] == 4
 
 
 def test_an_image_of_zeros_has_an_empty_payload(tool):
@@ -160,6 +188,7 @@ def test_too_many_chunks_make_coarser_ones(tool):
             f.write(b"data")
     summary = tool.json("pack", "d.json", "-o", "a.lbu", "--level", "1", "-k", "key.pem")["images"][0]
     assert summary["chunks"] < 65536 and summary["zero_bytes"] == 0
+    assert tool.json("info", "a.lbu")["images"][0]["chunking"] == 5  # a device cuts its own like that
     tool.run("verify", "a.lbu", "-k", "key.pub.pem")
 
 

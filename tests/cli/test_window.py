@@ -106,10 +106,10 @@ def test_the_window_is_a_bound(tool):
 def test_what_needs_no_prefix_has_none(tool):
     index, payload = pack(tool, noise(900_000), "--window", WINDOW)
     assert set(oracle.reaches(index)) == {0} and len(payload) < 901_000
-    # 5 bytes in 500 are not worth it
+    # 5 bytes in 500 are not worth it, seen over 64 KiB
     seen = noise(5)
     image = noise(100_000) + b"".join(noise(495, seed) + seen for seed in range(1000))
-    parts = pack(tool, image, "--window", WINDOW)
+    parts = pack(tool, image, "--window", WINDOW, "--chunking", "4")
     assert set(oracle.reaches(parts[0])) == {0}
     tool.describe({"root": {"data": shuffled(400_000), "encoding": "none"}})
     tool.run("pack", "d.json", "-o", "a.lbu", *SIGNED, "--window", WINDOW)

@@ -101,6 +101,8 @@ def manifest_seeds():
         "recovery": {"kind": "recovery"}, "recovery-release": {"kind": "recovery", "recovery_release": 7},
         "recovery-release-0": {"kind": "recovery", "recovery_release": 0},
         "recovery-release-large": {"kind": "recovery", "recovery_release": 2 ** 40},
+        "chunking": {"chunking": 2}, "chunking-0": {"chunking": 0}, "chunking-256": {"chunking": 256},
+        "chunking-odd": {"chunking": "2"},
         "fit": {"kind": "fit"}, "ubi": {"kind": "ubi"},
         "file": {"kind": "file"}, "no-target": {"target": None}, "no-size": {"size": None},
     }.items():

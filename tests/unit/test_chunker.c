@@ -50,7 +50,7 @@ static void data_chunks_keep_their_bounds(void **state)
 	struct cuts cuts;
 
 	fill_random(data, SIZE, 1);
-	for (unsigned int level = 0; level < LB_CHUNKER_LEVELS; level++) {
+	for (unsigned int level = 1; level <= LB_CHUNKER_LEVELS; level++) {
 		lb_chunker_init(&c, level);
 		cut_all(&c, data, SIZE, &cuts);
 		for (size_t i = 0, start = 0; i < cuts.count; start = cuts.end[i++]) {
@@ -72,7 +72,7 @@ static void an_insertion_moves_few_cuts(void **state)
 	struct lb_chunker c;
 	size_t same = 0;
 
-	lb_chunker_init(&c, 0);
+	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
 	fill_random(data, SIZE, 2);
 	cut_all(&c, data, SIZE, &before);
 	memmove(data + 100, data, SIZE);
@@ -92,7 +92,7 @@ static void aligned_zeros_become_chunks(void **state)
 	struct cuts cuts;
 	size_t zeros = 0;
 
-	lb_chunker_init(&c, 0);
+	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
 	fill_random(data, SIZE, 4);
 	for (size_t i = 0; i < SIZE; i++)
 		data[i] |= 1; /* no zeros but these: */
@@ -121,7 +121,7 @@ static void a_short_tail_of_zeros_counts(void **state)
 	struct lb_chunker c;
 	struct cuts cuts;
 
-	lb_chunker_init(&c, 0);
+	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
 	fill_random(data, 4096, 5);
 	cut_all(&c, data, 4096 + 100, &cuts);
 	assert_true(cuts.count == 2 && !cuts.zero[0] && cuts.zero[1] && cuts.end[0] == 4096);
@@ -134,14 +134,30 @@ static void large_images_get_coarser_chunks(void **state)
 {
 	struct lb_chunker c;
 
-	assert_int_equal(lb_chunker_level(1), 0);
-	assert_int_equal(lb_chunker_level(3ull << 30), 0);
-	assert_int_equal(lb_chunker_level((3ull << 30) + 65536), 1);
-	assert_int_equal(lb_chunker_level(8ull << 30), 2);
-	lb_chunker_init(&c, 2);
+	assert_int_equal(lb_chunker_level(1), 4);
+	assert_int_equal(lb_chunker_level(3ull << 30), 4);
+	assert_int_equal(lb_chunker_level((3ull << 30) + 65536), 5);
+	assert_int_equal(lb_chunker_level(8ull << 30), 6);
+	lb_chunker_init(&c, 6);
 	assert_true(c.max_bytes == LB_MIB && c.average_bytes == 256 * LB_KIB);
-	lb_chunker_init(&c, LB_CHUNKER_LEVELS - 1);
+	lb_chunker_init(&c, LB_CHUNKER_LEVELS);
 	assert_true(c.max_bytes == LB_MIB && c.zero_bytes == LB_MIB);
+}
+
+static void small_images_get_finer_chunks(void **state)
+{
+	struct lb_chunker c;
+
+	(void)state;
+	assert_int_equal(lb_chunker_fine_level(1), 1);
+	assert_int_equal(lb_chunker_fine_level(12288ull << 13), 1);
+	assert_int_equal(lb_chunker_fine_level(12289ull << 13), 2);
+	assert_int_equal(lb_chunker_fine_level(12289ull << 14), 3);
+	assert_int_equal(lb_chunker_fine_level(12289ull << 15), 4);
+	assert_int_equal(lb_chunker_fine_level(8ull << 30), 6);
+	lb_chunker_init(&c, 1);
+	assert_true(c.min_bytes == 2 * LB_KIB && c.average_bytes == 8 * LB_KIB);
+	assert_true(c.max_bytes == 32 * LB_KIB && c.zero_bytes == 4 * LB_KIB);
 }
 
 /* docs/SPEC.md states these: another packer must get the same table. */
@@ -149,10 +165,66 @@ static void the_gear_table_is_the_documented_one(void **state)
 {
 	struct lb_chunker c;
 
-	lb_chunker_init(&c, 0);
+	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
 	assert_true(c.gear[0] == 0xf4e42269847b639cull);
 	assert_true(c.gear[1] == 0xd4088fb026b4b861ull);
 	assert_true(c.gear[255] == 0xff4bc5876b958206ull);
+}
+
+/* Ends of padded files and beginnings of compressed ones, some of them in each other's way. */
+static void fill_beginnings(uint8_t *data, size_t len)
+{
+	static const uint8_t zstd[] = { 0x28, 0xb5, 0x2f, 0xfd }, xz[] = { 0xfd, '7', 'z', 'X' },
+			     elf[] = { 0x7f, 'E', 'L', 'F' };
+
+	for (size_t i = 0, at = 5000; at + 64 < len; i++, at += 777 + i * 7919 % 40000) {
+		memcpy(data + at, i % 3 ? i % 3 == 1 ? xz : elf : zstd, 4);
+		if (i % 4 == 0)
+			memset(data + at / 4096 * 4096 + 4096 - 8 - i % 16, 0, 8 + i % 16);
+	}
+}
+
+/* Where @c ends a chunk that begins in front of @at, of which all else is random. */
+static size_t end_around(const struct lb_chunker *c, const uint8_t *data, size_t at)
+{
+	struct cuts cuts;
+	size_t i = 0;
+
+	cut_all(c, data, 256 * LB_KIB, &cuts);
+	while (cuts.end[i] < at)
+		i++;
+	return cuts.end[i];
+}
+
+static void fine_chunks_end_where_something_begins(void **state)
+{
+	static const uint8_t begin[][5] = { { 0x28, 0xb5, 0x2f, 0xfd }, { 0xfd, '7', 'z', 'X' },
+					    { 0x7f, 'E', 'L', 'F' } };
+	uint8_t *data = malloc(256 * LB_KIB);
+	struct lb_chunker c;
+	size_t ends[4][2];
+
+	(void)state;
+	for (unsigned int fine = 0; fine < 2; fine++) {
+		lb_chunker_init(&c, fine ? 3 : LB_CHUNKER_PLAIN);
+		for (size_t i = 0; i < 3; i++) {
+			fill_random(data, 256 * LB_KIB, 11);
+			memcpy(data + 100000, begin[i], 4);
+			ends[i][fine] = end_around(&c, data, 100004);
+		}
+		fill_random(data, 256 * LB_KIB, 11);
+		memset(data + 102400 - 8, 0, 8);
+		ends[3][fine] = end_around(&c, data, 102400);
+		data[102400 - 8] = 1; /* seven are too few */
+		assert_true(end_around(&c, data, 102400) != 102400);
+		memset(data + 102400 - 100, 0, 80); /* and elsewhere they say nothing */
+		assert_true(end_around(&c, data, 102400 - 20) != 102400 - 20);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(ends[i][1], i < 3 ? 100004 : 102400);
+		assert_true(ends[i][0] != ends[i][1]);
+	}
+	free(data);
 }
 
 /* Every beginning of which both ways have to say the same; a step is odd, or what was cut. */
@@ -168,7 +240,7 @@ static void compare(const struct lb_chunker *c, const uint8_t *data, size_t len)
 
 		assert_int_equal(lb_chunker_next_again(c, &ends, at, data + at, ahead, &zero_again), n);
 		assert_int_equal(zero_again, zero);
-		step = lb_chunker_resync(c, data + at, n);
+		step = lb_chunker_resync(c, at, data + at, n);
 		assert_int_equal(lb_chunker_resync_again(c, &ends, at, data + at, n), step);
 		switch (turn++ % 4) {
 		case 0: at += n; break;
@@ -211,12 +283,13 @@ static void remembered_ends_change_no_cut(void **state)
 	memset(data + LB_MIB, 0, LB_MIB);
 	memset(data + 3 * LB_MIB - 777, 0, 9000);
 	memset(data + 4 * LB_MIB, 'x', LB_MIB);
-	for (unsigned int level = 0; level < 3; level++) {
+	fill_beginnings(data, SIZE);
+	for (unsigned int level = 1; level < 7; level++) {
 		lb_chunker_init(&c, level);
 		compare(&c, data, SIZE);
 		compare(&c, data + 4097, 2 * LB_MIB + 5);
 	}
-	lb_chunker_init(&c, 0);
+	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
 	fill_with_ends(&c, data + 100, 3000);
 	fill_with_ends(&c, data + 90000, 3000);
 	lb_chunker_next_again(&c, &ends, 0, data, c.window_bytes, &zero);
@@ -234,6 +307,8 @@ int main(void)
 		cmocka_unit_test(aligned_zeros_become_chunks),
 		cmocka_unit_test(a_short_tail_of_zeros_counts),
 		cmocka_unit_test(large_images_get_coarser_chunks),
+		cmocka_unit_test(small_images_get_finer_chunks),
+		cmocka_unit_test(fine_chunks_end_where_something_begins),
 		cmocka_unit_test(the_gear_table_is_the_documented_one),
 		cmocka_unit_test(remembered_ends_change_no_cut),
 	};

@@ -126,6 +126,10 @@ static void bounds_are_kept(void **state)
 		{ "\"kind\":\"raw\"", "\"kind\":\"tape\"", LB_E_CRITICAL },
 		{ "\"encoding\":\"none\"", "\"encoding\":\"lzma\"", LB_E_CRITICAL },
 		{ "\"encoding\":\"none\"", "\"encoding\":\"zstd-frames\"", LB_E_FORMAT }, /* boot.raw */
+		{ "\"kind\":\"raw\"", "\"kind\":\"raw\",\"chunking\":255", 0 },
+		{ "\"kind\":\"raw\"", "\"kind\":\"raw\",\"chunking\":0", LB_E_FORMAT },
+		{ "\"kind\":\"raw\"", "\"kind\":\"raw\",\"chunking\":256", LB_E_FORMAT },
+		{ "\"kind\":\"raw\"", "\"kind\":\"raw\",\"chunking\":\"1\"", LB_E_FORMAT },
 		{ "\"size\":5096", "\"size\":0", LB_E_FORMAT },
 		{ "\"size\":152", "\"size\":153", LB_E_FORMAT },
 		{ "\"size\":152", "\"size\":32", LB_E_FORMAT },
