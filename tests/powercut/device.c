@@ -71,8 +71,9 @@ static void expect_end(struct device *dev, enum lb_reason reason)
 	uint64_t previous = release_in(dev, LB_REC_PREVIOUS);
 	struct lb_state st;
 
-	if (dev->lost)
-		*end = 0; /* nobody remembers what failed */
+	/* nobody remembers what failed; the log may have been made anew right before a cut */
+	if (dev->lost || lb_state_load(&dev->log, &st, NULL) == -LB_E_NOT_FOUND)
+		*end = 0;
 	if (dev->lost || device_load_state(dev, &st))
 		return;
 	if (reason != LB_REASON_BOOT_LIMIT && reason != LB_REASON_FLAG_LOST)

@@ -68,8 +68,9 @@ static struct world env_lost = {
 	SMALL, .final_release = 2, .lost = LOST_ENV,
 };
 
+/* Three cuts while the new release starts leave a trial with nothing before it on record. */
 static struct world state_lost = {
-	SMALL, .final_release = 2, .lost = LOST_STATE,
+	SMALL, .final_release = 2, .lost = LOST_STATE, .person_ms = 3600000,
 };
 
 /* Nothing is known any more: only what a person brings helps. */
