@@ -83,5 +83,6 @@ char *event_device(uint64_t ms, const struct event_device *d)
 	cJSON_AddStringToObject(event, "state", d->state);
 	cJSON_AddNumberToObject(event, "release", (double)d->release);
 	cJSON_AddNumberToObject(event, "recovery_release", d->recovery_release);
+	cJSON_AddBoolToObject(event, "reset", d->reset);
 	return print(event);
 }

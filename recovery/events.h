@@ -17,6 +17,7 @@ struct event_device {
 	const char *product, *hardware, *state;
 	uint64_t release;	   /* that is on record; 0 none */
 	uint32_t recovery_release;
+	bool reset;		   /* there is data that may be erased */
 };
 char *event_device(uint64_t ms, const struct event_device *d);
 

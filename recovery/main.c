@@ -98,6 +98,11 @@ static bool stop_asked(void *ctx)
 	report_write(&p->stick_report, false);
 	if (p->web.reboot)
 		p->stop = true;
+	if (p->web.reset && !p->recovery.visiting) {
+		p->web.reset = false;
+		lb_say(&p->report, LB_LEVEL_WARN, "reset",
+		       "nothing is erased: that is possible while recovery waits for a person");
+	}
 	if (read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		p->stop = true;
 	return p->stop;
@@ -114,6 +119,15 @@ static bool cancelled(void *ctx)
 		       "main is being written: the update can only be finished now");
 	}
 	return p->web.cancel;
+}
+
+static bool reset_asked(void *ctx)
+{
+	struct program *p = ctx;
+	bool asked = p->web.reset;
+
+	p->web.reset = false;
+	return asked;
 }
 
 /* Who waits for a server stops waiting. */
@@ -159,6 +173,15 @@ static int open_source(void *ctx, uint32_t n, struct lb_blk **ret, struct lb_err
 	if (n >= s->source_count)
 		return -LB_E_NOT_FOUND;
 	return lb_config_open_region(&s->sources[n].region, false, s->sources[n].name, ret, err);
+}
+
+static int open_reset(void *ctx, uint32_t n, struct lb_blk **ret, struct lb_error *err)
+{
+	const struct settings *s = &((struct program *)ctx)->settings;
+
+	if (n >= s->reset_count)
+		return -LB_E_NOT_FOUND;
+	return lb_config_open_region(&s->reset[n].region, true, s->reset[n].name, ret, err);
 }
 
 /* WORD of "@key=WORD" on the kernel's command line; "" without one. */
@@ -260,6 +283,9 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	r->stop_ctx = p;
 	r->cancelled = cancelled;
 	r->cancelled_ctx = p;
+	r->reset = (struct lb_reset_regions){ .ctx = p, .open = open_reset };
+	r->reset_asked = reset_asked;
+	r->reset_ctx = p;
 }
 
 /* --install: what the agent does in main, without its checks. */
@@ -335,6 +361,7 @@ static void introduce(struct program *p)
 		.state = known ? lb_state_text(s.name) : "unknown",
 		.release = known ? s.release : 0,
 		.recovery_release = p->settings.release,
+		.reset = p->settings.reset_count > 0,
 	});
 	if (event)
 		web_send(&p->web, LINK_DEVICE, event);

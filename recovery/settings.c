@@ -155,6 +155,42 @@ static int led_setting(const cJSON *o, struct settings *s, struct lb_error *err)
 	return 0;
 }
 
+/* Nothing that an update or the boot decision lives on. */
+static int check_erasable(const struct lb_config *c, const struct lb_config_region *region, struct lb_error *err)
+{
+	const char *what = overlaps(region, &c->state) ? "the state region" :
+			   overlaps(region, &c->env[0]) || overlaps(region, &c->env[1]) ? "the boot environment" : NULL;
+
+	for (uint32_t i = 0; !what && i < c->slot_count; i++)
+		what = overlaps(region, &c->slots[i].region) ? c->slots[i].name : NULL;
+	return what ? lb_error_set(err, LB_E_FORMAT, "recovery.reset: %s lies there", what) : 0;
+}
+
+/* What a factory reset erases: nothing that is not named here. */
+static int reset_setting(const cJSON *o, struct settings *s, struct lb_error *err)
+{
+	const cJSON *list, *entry;
+	int r = lb_json_array(o, "reset", &list, err);
+
+	if (r)
+		return optional(r);
+	cJSON_ArrayForEach(entry, list) {
+		struct lb_config_slot *region = &s->reset[s->reset_count];
+
+		if (s->reset_count == LB_RESET_REGIONS_MAX)
+			return lb_error_set(err, LB_E_FORMAT, "recovery.reset: wants at most %u regions",
+					    LB_RESET_REGIONS_MAX);
+		snprintf(region->name, sizeof(region->name), "data-%u", ++s->reset_count);
+		r = lb_config_region(entry, "recovery.reset", &region->region, err);
+		if (!r)
+			r = check_erasable(&s->config, &region->region, err);
+		if (r)
+			return r;
+	}
+	s->web.reset = s->reset_count > 0;
+	return 0;
+}
+
 static int data_setting(const cJSON *o, struct data_settings *d, struct lb_error *err)
 {
 	static const char *const names[] = { "device", "folder", "type", "options", NULL };
@@ -219,7 +255,7 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 	static const char *const names[] = {
 		"release", "give_up_s", "retry_min_ms", "retry_max_s", "url_s", "stall_s", "idle_s",
 		"interface", "network_wait_s", "cmdline", "heartbeat", "lock", "fit_key", "media",
-		"data", "urls", "sources", "web", "led", NULL,
+		"data", "urls", "sources", "reset", "web", "led", NULL,
 	};
 	const char *unknown;
 	int r;
@@ -261,6 +297,8 @@ static int section(const cJSON *o, struct settings *s, struct lb_error *err)
 		r = web_setting(o, s, err);
 	if (!r)
 		r = led_setting(o, s, err);
+	if (!r)
+		r = reset_setting(o, s, err);
 	return r ? r : media_setting(o, s, err);
 }
 

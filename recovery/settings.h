@@ -36,6 +36,8 @@ struct settings {
 	uint32_t url_count;
 	struct lb_config_slot sources[LB_UPDATE_SOURCES_MAX]; /* read only, for what an update is missing */
 	uint32_t source_count;
+	struct lb_config_slot reset[LB_RESET_REGIONS_MAX]; /* erased by a factory reset */
+	uint32_t reset_count;
 	struct web_options web;			/* port 0: no page */
 };
 

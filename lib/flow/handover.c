@@ -150,6 +150,22 @@ int lb_handover_return(struct lb_device_state *d, const struct lb_result *result
 	return r ? r : flag;
 }
 
+int lb_handover_begin_reset(struct lb_device_state *d, bool main_is_good, struct lb_error *err)
+{
+	struct lb_boot_status boot;
+	struct lb_state s;
+	int r = load_state(d->log, &s, err);
+
+	if (!r && main_is_good && s.name == LB_STATE_CONFIRMED)
+		r = move(d->log, &s, LB_EV_CONFIRMED, err);
+	if (r)
+		return r;
+	lb_boot_read(d->boot, &boot);
+	if (boot.target == LB_BOOT_MAIN)
+		r = lb_boot_set_recovery(d->boot, err);
+	return r ? r : lb_reset_save(d->log, true, err);
+}
+
 int lb_handover_begin_writing(struct lb_device_state *d, uint64_t release,
 			      const uint8_t manifest[LB_SHA256_BYTES], struct lb_error *err)
 {

@@ -79,6 +79,16 @@ int lb_handover_begin_rescue(struct lb_device_state *d, const struct lb_release 
 			     const struct lb_result *result, struct lb_error *err) LB_MUST_CHECK;
 
 /**
+ * lb_handover_begin_reset() - the user's data is about to be erased
+ * @main_is_good: a device without a state record gets one (confirmed), or nobody could say afterwards
+ *
+ * state (if there is none), flag=recovery (if it says main), reset=pending. From the last one on
+ * recovery goes on with it at every start; a cut before it costs the wish and nothing else.
+ */
+int lb_handover_begin_reset(struct lb_device_state *d, bool main_is_good,
+			    struct lb_error *err) LB_MUST_CHECK;
+
+/**
  * lb_handover_finish() - everything was read back and matched
  * @installed: manifest, signature and sources of what now is in main
  * @result: stored for the agent

@@ -91,6 +91,14 @@ void lb_job_add_known(struct lb_recovery *r, const uint8_t manifest[LB_SHA256_BY
 		      struct lb_job_order *job);
 
 /**
+ * lb_job_erase() - carry out the reset that is on record, until it is done
+ *
+ * A region that fails is tried again for as long as it takes: what was to be erased is not left
+ * behind. Return: 0; 1: stopped; otherwise the log cannot be written.
+ */
+int lb_job_erase(struct lb_recovery *r, struct lb_job_order *job, struct lb_error *err) LB_MUST_CHECK;
+
+/**
  * lb_job_visit() - wait for what a person brings, and try it
  * @main_is_good: nobody came, or it was cancelled: main is started again (on trial if the job
  * is to examine it); false: waits for as long as it takes

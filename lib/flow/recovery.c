@@ -309,7 +309,14 @@ int lb_recovery_run(struct lb_recovery *r, enum lb_recovery_end *ret_end, struct
 	       : job->unsure ? " (a block of the state region cannot be read: newer records may be lost)"
 			     : "",
 	       lb_job_text(job->kind));
-	code = do_job(r, &s, job, ret_end, err);
+	if (lb_reset_pending(r->dev.log)) {
+		code = lb_job_erase(r, job, err);
+		job->started_ms = lb_clock_ms(r->clock);
+	}
+	*ret_end = code == 1 ? LB_END_STOPPED : *ret_end;
+	if (!code)
+		code = do_job(r, &s, job, ret_end, err);
+	code = code == 1 ? 0 : code;
 out:
 	free(job);
 	return code;

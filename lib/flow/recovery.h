@@ -8,6 +8,7 @@
 #define LB_FLOW_RECOVERY_H
 
 #include "flow/install.h"
+#include "flow/reset.h"
 
 struct lb_recovery_limits {
 	uint32_t give_up_ms;   /* before the first write: main again, untouched */
@@ -56,6 +57,10 @@ struct lb_recovery {
 	void *stop_ctx;
 	bool (*cancelled)(void *ctx); /* a person wants main back; heeded until the first write; may be NULL */
 	void *cancelled_ctx;
+	struct lb_reset_regions reset;
+	bool (*reset_asked)(void *ctx); /* a person wants the user's data erased; true once; may be NULL */
+	void *reset_ctx;
+	bool visiting;		     /* a person is waited for: only then it is asked */
 	bool committed;		     /* main is being written: nothing is cancelled any more */
 };
 

@@ -33,6 +33,59 @@ static int try_again(struct lb_recovery *r, const struct lb_job_order *job, stru
 	return lb_job_return(r, NULL, err);
 }
 
+int lb_job_erase(struct lb_recovery *r, struct lb_job_order *job, struct lb_error *err)
+{
+	struct lb_patience how = lb_job_patience(r, job);
+	struct lb_reset rs = {
+		.regions = &r->reset, .report = r->report, .stop = r->stop, .stop_ctx = r->stop_ctx,
+	};
+	uint32_t delay_ms = r->limits.retry_min_ms;
+
+	lb_say(r->report, LB_LEVEL_WARN, "reset-pending", "the user's data is being erased");
+	lb_job_persist(r);
+	for (;;) {
+		struct lb_error why = { 0 };
+		int code = lb_reset_erase(&rs, r->dev.log, &why);
+
+		if (!code)
+			break;
+		if (code == -LB_E_POWER)
+			return lb_error_set(err, LB_E_POWER, "%s", why.text);
+		if (lb_job_stopped(r))
+			return 1;
+		lb_say_error(r->report, LB_LEVEL_ERROR, code, &why);
+		if (!lb_patience_sleep(&how, delay_ms))
+			return 1;
+		delay_ms = delay_ms > r->limits.retry_max_ms / 2 ? r->limits.retry_max_ms : delay_ms * 2;
+	}
+	lb_say(r->report, LB_LEVEL_INFO, "reset", "the user's data is erased: %llu bytes are zeros",
+	       (unsigned long long)rs.counters.total_bytes);
+	lb_job_persist(r);
+	return 0;
+}
+
+/* Not while a newer state may be lost: the record of it would lie where that one lay. */
+static bool reset_is_wanted(struct lb_recovery *r, const struct lb_job_order *job)
+{
+	if (!r->reset_asked || !r->reset_asked(r->reset_ctx))
+		return false;
+	if (job->unsure)
+		lb_say(r->report, LB_LEVEL_WARN, "reset",
+		       "nothing is erased while newer records may be lost: install a bundle first");
+	return !job->unsure;
+}
+
+static int reset_now(struct lb_recovery *r, struct lb_job_order *job, bool main_is_good,
+		     struct lb_error *err)
+{
+	int code = lb_handover_begin_reset(&r->dev, main_is_good, err);
+
+	if (!code)
+		code = lb_job_erase(r, job, err);
+	job->started_ms = lb_clock_ms(r->clock);
+	return code;
+}
+
 /* What makes a person's visit end without an update; NULL: nothing yet. */
 static const char *end_of_visit(struct lb_recovery *r, const struct lb_job_order *job)
 {
@@ -54,8 +107,14 @@ static int wait_for_offer(struct lb_recovery *r, struct lb_job_order *job, bool 
 	       refused ? " that can be installed" : "");
 	lb_job_persist(r);
 	while (!(offers = lb_job_offers(r)) || offers == refused) {
-		const char *why = main_is_good ? end_of_visit(r, job) : NULL;
+		bool wiped = reset_is_wanted(r, job);
+		int code = wiped ? reset_now(r, job, main_is_good, err) : 0;
+		const char *why = !main_is_good ? NULL : wiped ? "with its data erased" : end_of_visit(r, job);
 
+		if (code) {
+			*end = LB_END_STOPPED;
+			return code == 1 ? 0 : code;
+		}
 		if (why) {
 			lb_say(r->report, LB_LEVEL_INFO, "returned", "main is started again%s, %s",
 			       job->kind == LB_JOB_EXAMINE ? " on trial" : "", why);
@@ -83,7 +142,9 @@ int lb_job_visit(struct lb_recovery *r, struct lb_job_order *job, bool main_is_g
 	lb_job_network_up(r, job);
 	job->started_ms = lb_clock_ms(r->clock);
 	do {
+		r->visiting = true;
 		code = wait_for_offer(r, job, main_is_good, refused, end, err);
+		r->visiting = false;
 		if (code != 1)
 			return code;
 		job->person = true;

@@ -33,6 +33,7 @@ enum lb_record_type {
 	LB_REC_LOG = 10,
 	LB_REC_INSTALLED = 11,	   /* what is on trial: becomes CONFIRMED */
 	LB_REC_SELF_UPDATE = 12,   /* the recovery that was written and tried */
+	LB_REC_RESET = 13,	   /* the user's data is being erased, or was */
 };
 
 /* A program writes this version of every type that it knows. */

@@ -438,3 +438,18 @@ int lb_clock_floor_save(struct lb_log *log, int64_t seconds, struct lb_error *er
 {
 	return save_number(log, LB_REC_CLOCK, "time", seconds < 0 ? 0 : (uint64_t)seconds, err);
 }
+
+int lb_reset_load(struct lb_log *log, bool *ret_pending, struct lb_error *err)
+{
+	uint64_t pending;
+	int r = load_number(log, LB_REC_RESET, "reset", "pending", &pending, err);
+
+	if (!r)
+		*ret_pending = pending;
+	return r;
+}
+
+int lb_reset_save(struct lb_log *log, bool pending, struct lb_error *err)
+{
+	return save_number(log, LB_REC_RESET, "pending", pending, err);
+}

@@ -147,6 +147,9 @@ int lb_floor_load(struct lb_log *log, uint64_t *ret, struct lb_error *err) LB_MU
 int lb_floor_save(struct lb_log *log, uint64_t release, struct lb_error *err) LB_MUST_CHECK;
 int lb_clock_floor_load(struct lb_log *log, int64_t *ret, struct lb_error *err) LB_MUST_CHECK;
 int lb_clock_floor_save(struct lb_log *log, int64_t seconds, struct lb_error *err) LB_MUST_CHECK;
+/* reset: was begun and has not come to its end. false when absent. */
+int lb_reset_load(struct lb_log *log, bool *ret_pending, struct lb_error *err) LB_MUST_CHECK;
+int lb_reset_save(struct lb_log *log, bool pending, struct lb_error *err) LB_MUST_CHECK;
 
 /*
  * Deletes the request and leaves no copy of its token in the region: the log is

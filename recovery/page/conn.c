@@ -147,7 +147,9 @@ void web_answer_say(struct web_server *s, struct web_conn *c, int status, const 
 		    const char *text)
 {
 	char sentence[WEB_EVENT_MAX];
-	bool form = c->rq.body == LB_WEB_BODY_FORM || c->rq.body == LB_WEB_BODY_MULTIPART;
+	/* a browser's own form cannot set the header; a script, that of the page too, does */
+	bool form = !c->rq.token[0] &&
+		    (c->rq.body == LB_WEB_BODY_FORM || c->rq.body == LB_WEB_BODY_MULTIPART);
 	int n;
 
 	snprintf(sentence, sizeof(sentence), "%s", text);

@@ -41,6 +41,7 @@ struct web_conn {
 	bool stream_full;	    /* recovery is slower than the client */
 	uint64_t take_by_ms;	    /* recovery has to begin reading by then */
 	char code[64];		    /* from a form */
+	char word[8];
 	size_t in_len;
 	const char *out;	    /* of the answer behind its head; borrowed, or text */
 	size_t head_len, out_len, out_at;

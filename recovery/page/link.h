@@ -25,6 +25,7 @@
 #define LINK_UPLOAD 'u' /* with the end of a stream as a file descriptor: a bundle comes */
 #define LINK_CANCEL 'c' /* give main back, if nothing was written yet */
 #define LINK_REBOOT 'r'
+#define LINK_RESET 'x' /* erase the user's data */
 
 #define LINK_DATAGRAM_MAX 1200
 

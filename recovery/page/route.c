@@ -2,6 +2,7 @@
 /* Which request gets which answer. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "link.h"
 #include "page.h"
@@ -9,6 +10,7 @@
 
 #define FORM_MAX 1024u
 #define FORM_MS 10000u
+#define RESET_WORD "erase"
 
 static void show(struct web_server *s, struct web_conn *c)
 {
@@ -34,7 +36,8 @@ static void show(struct web_server *s, struct web_conn *c)
 
 static bool is_action(const char *path)
 {
-	return !strcmp(path, "/upload") || !strcmp(path, "/cancel") || !strcmp(path, "/reboot");
+	return !strcmp(path, "/upload") || !strcmp(path, "/cancel") || !strcmp(path, "/reboot") ||
+	       !strcmp(path, "/reset");
 }
 
 /* A page elsewhere on the web must not be able to speak for the person at the browser. */
@@ -66,11 +69,28 @@ bool web_route_code(struct web_server *s, struct web_conn *c, const char *code)
 	}
 }
 
+/* What cannot be taken back needs a word that nobody types by accident. */
+static void act_reset(struct web_server *s, struct web_conn *c)
+{
+	if (!s->opt->reset)
+		web_answer_say(s, c, 404, "not-found", "this device has nothing that a reset would erase");
+	else if (c->rq.body != LB_WEB_BODY_FORM ||
+		 !lb_web_form_value(c->in, (size_t)c->rq.length, "word", c->word, sizeof(c->word)) ||
+		 strcasecmp(c->word, RESET_WORD) != 0)
+		web_answer_say(s, c, 422, "refused", "nothing is erased: the word is " RESET_WORD);
+	else if (!web_server_tell(s, LINK_RESET, -1))
+		web_answer_say(s, c, 503, "stopped", "recovery is ending");
+	else
+		web_answer_say(s, c, 202, "reset", "asked for: see the messages");
+}
+
 static void act(struct web_server *s, struct web_conn *c)
 {
 	bool cancel = !strcmp(c->rq.path, "/cancel");
 
-	if (!web_server_tell(s, cancel ? LINK_CANCEL : LINK_REBOOT, -1))
+	if (!strcmp(c->rq.path, "/reset"))
+		act_reset(s, c);
+	else if (!web_server_tell(s, cancel ? LINK_CANCEL : LINK_REBOOT, -1))
 		web_answer_say(s, c, 503, "stopped", "recovery is ending");
 	else
 		web_answer_say(s, c, 202, cancel ? "cancel" : "reboot",

@@ -27,6 +27,7 @@ struct web_options {
 	char code[64];	    /* what a request that changes something has to bring */
 	uint32_t port;
 	uint64_t upload_max; /* bytes */
+	bool reset;	     /* there is something that may be erased */
 };
 
 struct web_server {

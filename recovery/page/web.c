@@ -152,6 +152,8 @@ static void obey(struct web *w, char what, int fd)
 		w->cancel = true;
 	else if (what == LINK_REBOOT)
 		w->reboot = true;
+	else if (what == LINK_RESET)
+		w->reset = w->opt.reset;
 }
 
 /* One datagram; false: there is none. */

@@ -27,7 +27,7 @@ struct web {
 	int listen_fd, link_fd; /* -1: none */
 	pid_t child;
 	int upload_fd;		/* -1: nobody has brought a bundle */
-	bool cancel, reboot;	/* a person asked for it */
+	bool cancel, reboot, reset; /* a person asked for it */
 	uint32_t uploads;	/* how many there were: each has an address of its own */
 	uint32_t silence_ms;	/* of an upload, then it is given up */
 	uint64_t started_ms, restart_ms, shown_ms;

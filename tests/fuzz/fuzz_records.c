@@ -93,6 +93,7 @@ static void try_all(uint16_t type)
 	struct lb_state state;
 	uint64_t floor = 0;
 	int64_t clock = 0;
+	bool pending = false;
 
 	ROUND_TRIP(LB_REC_STATE, lb_state_load(&log_, &state, &err),
 		   lb_state_save(&log_, &state, &err));
@@ -114,6 +115,9 @@ static void try_all(uint16_t type)
 	if (type == LB_REC_CLOCK)
 		ROUND_TRIP(LB_REC_CLOCK, lb_clock_floor_load(&log_, &clock, &err),
 			   lb_clock_floor_save(&log_, clock, &err));
+	if (type == LB_REC_RESET)
+		ROUND_TRIP(LB_REC_RESET, lb_reset_load(&log_, &pending, &err),
+			   lb_reset_save(&log_, pending, &err));
 	release_round_trip(LB_REC_CONFIRMED);
 	check_refused();
 	(void)LOAD(lb_request_drop(&log_, &err));

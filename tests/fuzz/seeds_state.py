@@ -136,6 +136,7 @@ def record_seeds():
     one("floor-missing", 7, {})
     one("floor-garbage", 7, b"[]")
     one("clock", 8, {"time": 1700000000})
+    one("reset", 13, {"pending": 1})
     one("large", 1, b"{" + b" " * 25000 + b"}")
     one("release", 5, release())
     one("release-version", 5, release(), version=3)

@@ -18,10 +18,10 @@
 #include "scenarios.h"
 
 static const struct sim_scenario *const scenario_tables[] = {
-	device_scenarios, self_update_scenarios, reuse_scenarios, patch_scenarios, log_scenarios, handover_scenarios,
+	device_scenarios, self_update_scenarios, reuse_scenarios, patch_scenarios, reset_scenarios, log_scenarios, handover_scenarios,
 };
 static const struct sim_canary *const canary_tables[] = {
-	device_canaries, self_update_canaries, reuse_canaries, patch_canaries, log_canaries, handover_canaries,
+	device_canaries, self_update_canaries, reuse_canaries, patch_canaries, reset_canaries, log_canaries, handover_canaries,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -146,3 +146,33 @@ def test_everything_has_a_name_for_a_screen_reader(page, browser):
     assert not nameless
     assert b.driver.execute_script("return document.documentElement.lang") == "en"
     browser(dark=True).open(p.port).shot("dark")
+
+
+def test_factory_reset_needs_code_and_word(page, browser):
+    p = page(idle_s=0)
+    data = p.device.folder / "data"
+    data.write_bytes(b"private" * 100_000)
+    p.device.settings["recovery"]["reset"] = [str(data)]
+    p.start()
+    b = browser().open(p.port)
+    b.wait(lambda: "waiting" in b.text("now"))
+    b.driver.find_element(By.TAG_NAME, "summary").click()
+    b.find("rcode").send_keys(CODE)
+    b.find("word").send_keys("yes")
+    b.button("Erase all data").click()
+    assert b.driver.execute_script("return document.querySelector('#word:invalid') !== null")
+    assert data.read_bytes().startswith(b"private")
+    b.find("word").clear()
+    b.find("word").send_keys("erase")
+    b.shot("factory-reset")
+    b.button("Erase all data").click()
+    b.driver.switch_to.alert.accept()
+    b.wait(lambda: "asked for" in b.text("say"))
+    assert p.run.wait() == 3 and data.read_bytes() == bytes(700_000)
+
+
+def test_without_data_to_erase_there_is_no_reset(page, browser):
+    p = page().start()
+    b = browser().open(p.port)
+    b.wait(lambda: "waiting" in b.text("now"))
+    b.wait(lambda: not b.find("erase").is_displayed())
