@@ -29,6 +29,8 @@
 #include "sources.h"
 #include "voice.h"
 
+#define INTRODUCE_MS 1000u
+
 enum exit_code {
 	EXIT_INSTALLED = 0, /* main may be booted; it changed or was found whole */
 	EXIT_FAILED = 1,
@@ -54,6 +56,10 @@ struct program {
 	struct led led;
 	struct source_context source_context;
 	struct lb_recovery recovery;
+	pid_t told;  /* the page's process that was told what the device is, and what it was told */
+	bool told_known;
+	struct lb_state told_state;
+	uint64_t introduced_ms;
 	int signals; /* signalfd */
 	bool stop;   /* one of them came */
 };
@@ -84,6 +90,47 @@ static const char usage[] =
 	"3 main may be started unchanged (refused or unreachable), 4 stopped by a signal,\n"
 	"5 a newer recovery was written and goes on after a reboot\n";
 
+/* For those who look at the page: when the state has changed, and when the page's process is a new one. */
+static void introduce(struct program *p)
+{
+	const struct lb_device *d = &p->recovery.device;
+	struct lb_state s = { 0 };
+	char *event;
+	bool known;
+
+	if (p->web.link_fd < 0)
+		return;
+	known = !lb_state_load(&p->log, &s, NULL);
+	if (p->told == p->web.child && p->told_known == known && p->told_state.name == s.name &&
+	    p->told_state.release == s.release)
+		return;
+	event = event_device(0, &(struct event_device){
+		.product = d->product,
+		.hardware = d->hardware_count ? d->hardware[0] : "",
+		.state = known ? lb_state_text(s.name) : "unknown",
+		.release = known ? s.release : 0,
+		.recovery_release = p->settings.release,
+		.reset = p->settings.reset_count > 0,
+	});
+	if (event)
+		web_send(&p->web, LINK_DEVICE, event);
+	free(event);
+	p->told = p->web.child;
+	p->told_known = known;
+	p->told_state = s;
+}
+
+/* Not at every tick: the records lie on the medium. */
+static void introduce_again(struct program *p)
+{
+	uint64_t now = lb_clock_ms(lb_clock_system());
+
+	if (!p->introduced_ms || now - p->introduced_ms < INTRODUCE_MS)
+		return;
+	p->introduced_ms = now;
+	introduce(p);
+}
+
 static bool stop_asked(void *ctx)
 {
 	struct program *p = ctx;
@@ -95,6 +142,7 @@ static bool stop_asked(void *ctx)
 		lb_say(&p->report, LB_LEVEL_INFO, "page", "the page is at %s", p->web.url);
 		console_show_code(&p->console, p->settings.web.code);
 	}
+	introduce_again(p);
 	report_write(&p->stick_report, false);
 	if (p->web.reboot)
 		p->stop = true;
@@ -347,27 +395,6 @@ static void open_page(struct program *p)
 		console_show_code(&p->console, p->settings.web.code); /* there is no address to wait for */
 }
 
-/* For those who look at the page. */
-static void introduce(struct program *p)
-{
-	const struct lb_device *d = &p->recovery.device;
-	struct lb_state s = { 0 };
-	char *event;
-	bool known = !lb_state_load(&p->log, &s, NULL);
-
-	event = event_device(0, &(struct event_device){
-		.product = d->product,
-		.hardware = d->hardware_count ? d->hardware[0] : "",
-		.state = known ? lb_state_text(s.name) : "unknown",
-		.release = known ? s.release : 0,
-		.recovery_release = p->settings.release,
-		.reset = p->settings.reset_count > 0,
-	});
-	if (event)
-		web_send(&p->web, LINK_DEVICE, event);
-	free(event);
-}
-
 static int run(struct program *p, const struct arguments *a, struct lb_error *err)
 {
 	enum lb_recovery_end end = LB_END_STOPPED;
@@ -394,8 +421,10 @@ static int run(struct program *p, const struct arguments *a, struct lb_error *er
 	if (a->install)
 		r = stage(p, a->install, err);
 	introduce(p);
+	p->introduced_ms = lb_clock_ms(lb_clock_system());
 	if (!r)
 		r = lb_recovery_run(&p->recovery, &end, err);
+	introduce(p);
 	if (r)
 		return r;
 	report_memory(p);

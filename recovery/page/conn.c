@@ -14,6 +14,7 @@
 #define FORM_MS 10000u
 #define ANSWER_MS 20000u
 #define LINGER_MS 5000u
+#define LINGER_MAX_MS 120000u /* for a body that nobody wants, however slowly it comes */
 
 void web_conn_within(struct web_server *s, struct web_conn *c, uint32_t ms)
 {
@@ -215,6 +216,7 @@ static void step_answer(struct web_server *s, struct web_conn *c)
 	/* closing while the client still sends would take the answer away from it */
 	shutdown(c->fd, SHUT_WR);
 	c->state = WEB_LINGER;
+	c->take_by_ms = lb_clock_ms(s->clock) + LINGER_MAX_MS;
 	web_conn_within(s, c, LINGER_MS);
 }
 
@@ -222,7 +224,7 @@ static void step_linger(struct web_server *s, struct web_conn *c)
 {
 	if (!web_conn_drop(s, c))
 		return;
-	if (c->body_left && c->in_len)
+	if (c->body_left && c->in_len && lb_clock_ms(s->clock) < c->take_by_ms)
 		web_conn_within(s, c, LINGER_MS); /* a client that only sends does not see the answer yet */
 }
 

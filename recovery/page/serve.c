@@ -15,7 +15,7 @@
 #include "web.h"
 
 #define NOBODY 65534
-#define EMPTY_FOLDER "/var/empty" /* of the ramdisk */
+#define FOLDER "/run/lifeboat-page.XXXXXX"
 #define MEMORY_MAX (16ul << 20)
 #define FILES_MAX 32ul
 
@@ -24,6 +24,14 @@ static bool limit(int what, unsigned long most)
 	struct rlimit l = { .rlim_cur = most, .rlim_max = most };
 
 	return !setrlimit(what, &l);
+}
+
+/* An empty root folder that nobody can put anything into: it is removed while we are in it. */
+static bool leave_files_behind(void)
+{
+	char folder[] = FOLDER;
+
+	return mkdtemp(folder) && !chdir(folder) && !rmdir(folder) && !chroot(".");
 }
 
 static bool drop_rights(void)
@@ -37,7 +45,7 @@ static bool drop_rights(void)
 		return false;
 	if (!root)
 		return true; /* a workstation: no more than its user may */
-	if (!access(EMPTY_FOLDER, X_OK) && (chroot(EMPTY_FOLDER) || chdir("/")))
+	if (!leave_files_behind())
 		return false;
 	/* a change of credentials takes the death signal away */
 	return !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&

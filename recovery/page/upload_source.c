@@ -11,12 +11,14 @@
 #include "web.h"
 
 #define POLL_MS 500
+#define RATE_MIN 1024u /* bytes a second of the time that is spent waiting */
 
 struct upload {
 	struct lb_source source;
 	struct web *web; /* borrowed */
 	int fd;
 	uint64_t at, skip;
+	uint64_t waited_ms, since; /* of one silence_ms: so far, from which byte on */
 	bool (*tick)(void *ctx);
 	void *tick_ctx;
 };
@@ -39,6 +41,23 @@ static int ended(const struct upload *u, const char *how, struct lb_error *err)
 			    how, u->at);
 }
 
+/*
+ * A byte now and then is no upload: it would keep everybody else out for ever. Only time in which there
+ * was nothing to read counts, so that what recovery does with the bytes is not held against who sends them.
+ */
+static bool is_too_slow(struct upload *u, uint64_t waited_ms)
+{
+	bool slow;
+
+	u->waited_ms += waited_ms;
+	if (u->waited_ms < u->web->silence_ms)
+		return false;
+	slow = u->at - u->since < u->waited_ms * RATE_MIN / 1000;
+	u->waited_ms = 0;
+	u->since = u->at;
+	return slow;
+}
+
 /* Until something can be read. Recovery does not rely on the serving process for its own patience. */
 static int wait_for_bytes(struct upload *u, struct lb_error *err)
 {
@@ -49,7 +68,8 @@ static int wait_for_bytes(struct upload *u, struct lb_error *err)
 		if (u->tick && u->tick(u->tick_ctx))
 			return lb_error_set(err, LB_E_AGAIN, "reading the upload was stopped");
 		if (poll(&p, 1, POLL_MS) > 0)
-			return 0;
+			return is_too_slow(u, lb_clock_ms(u->web->clock) - since)
+				       ? ended(u, "came too slowly and was given up", err) : 0;
 		if (lb_clock_ms(u->web->clock) - since >= u->web->silence_ms)
 			return ended(u, "stood still", err);
 	}

@@ -232,6 +232,58 @@ def test_upload_that_stands_still_is_given_up(page, packed, images, as_form):
     assert p.run.wait() == 0 and p.device.holds(images[2])
 
 
+@pytest.mark.parametrize("as_form", [False, True], ids=["bytes", "form"])
+def test_upload_that_drips_is_given_up(page, packed, images, as_form):
+    """A byte now and then keeps the connection alive, and would keep everybody else out for ever."""
+    p = page(idle_s=0, stall_s=2).start()
+    data = packed[2].read_bytes()
+    body, kind = form({"code": CODE, "bundle": data}) if as_form else (data, "application/octet-stream")
+    with socket.create_connection(("127.0.0.1", p.port), 30) as s:
+        s.sendall(f"POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Lifeboat-Code: {CODE}\r\nContent-Type: {kind}\r\n"
+                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:2000])
+        end = time.monotonic() + 60
+        for byte in body[2000:]:
+            if any("came too slowly" in e.get("text", "") for e in p.run.events):
+                break
+            assert time.monotonic() < end, p.run.text()
+            try:
+                s.send(bytes([byte]))
+            except OSError:
+                pass    # it was hung up on: the words follow
+            time.sleep(0.1)
+    assert p.post("/upload", data)[0] == 200
+    assert p.run.wait() == 0 and p.device.holds(images[2])
+
+
+def test_state_on_the_page_is_the_one_on_record(page, packed, images):
+    """While main is written it is not called confirmed any more; a new serving process knows it too."""
+    p = page(idle_s=0).start()
+    assert p.status()["device"]["state"] == "confirmed"
+    data = packed[2].read_bytes()
+    with socket.create_connection(("127.0.0.1", p.port), 30) as s:
+        s.sendall(f"POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Lifeboat-Code: {CODE}\r\n"
+                  f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:len(data) // 2])
+        p.run.wait_for(lambda run: run.progress("write"))
+        until_page_says(p, "updating")
+    os.kill(p.server_pid(), signal.SIGKILL)
+    until_page_says(p, "updating")
+    assert p.post("/upload", data)[0] == 200
+    assert p.run.wait() == 0 and p.device.holds(images[2])
+
+
+def until_page_says(p, state):
+    end = time.monotonic() + 60
+    while True:
+        try:
+            device = p.status()["device"]
+        except (OSError, http.client.HTTPException):
+            device = None
+        if device and device["state"] == state:
+            return
+        assert time.monotonic() < end, device
+        time.sleep(0.1)
+
+
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -330,6 +382,8 @@ def test_serving_process_has_no_rights(page):
     if Path("/proc/self").owner() == "root":
         assert "\nUid:\t65534\t65534\t65534\t65534\n" in status and "\nGroups:\t \n" in status
         assert "\nCapEff:\t0000000000000000\n" in status
+        assert os.readlink(f"/proc/{child}/root") != "/" and not os.listdir(f"/proc/{child}/root")
+        assert not list(Path("/run").glob("lifeboat-page.*")), "nothing is left of its folder"
     links = open_files(child)
     assert not any(str(x).startswith(str(p.device.folder)) for x in links), links
 
