@@ -42,8 +42,9 @@ $(UPD)/root-2-sick.img: $(IMG)/root-2.img tests/board/wrong/health-fails
 	$(Q)mksquashfs $(UPD)/root-2-sick $@ -comp xz -b 128K -no-xattrs -all-root -all-time 1 \
 		-mkfs-time 1 -no-progress -quiet
 
+# chunks of 64 KiB: a faulty block lies in one of them, and a connection ends inside of one
 $(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
-	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@
+	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) --chunking 4 -o $@
 
 # the same recovery with shorter times; one that asks as often, but does not give up; one
 # whose slot root cannot be written; one that knows a server by itself; and one that waits

@@ -59,7 +59,7 @@ $(UPD)/recovery-2-%.json: $(UPD)/recovery-2-%.itb $(IMG)/main-2.itb $(IMG)/root-
 	$(file >$@,$(call self_update_description,$<))
 
 $(UPD)/recovery-2-%.lbu: $(UPD)/recovery-2-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
-	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) -o $@
+	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) --chunking 4 -o $@
 
 .SECONDARY: $(SELF_UPDATES:%=$(UPD)/recovery-2-%.json) $(SELF_UPDATES:%=$(UPD)/recovery-2-%.itb)
 
