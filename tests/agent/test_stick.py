@@ -41,11 +41,17 @@ def insert(main, tmp_path):
     return run
 
 
+def make_vfat(device, number, *options):
+    device.unlink(missing_ok=True)
+    subprocess.run(["/usr/sbin/mkfs.vfat", *(options or ["-F", "32"]), "-i", f"{number:08x}", "-C", device, "40000"],
+                   check=True, capture_output=True)
+
+
 @pytest.fixture
 def stick(tmp_path):
     """A device node with a vfat on it: an empty folder lifeboat."""
     device = tmp_path / "sdx1"
-    device.write_bytes(b"serial 1".ljust(4096))
+    make_vfat(device, 1)
     (tmp_path / "sdx1.type").write_text("vfat")
     (tmp_path / "sdx1.d" / "lifeboat").mkdir(parents=True)
     return device
@@ -81,8 +87,37 @@ def test_a_stick_that_stays_asks_once_and_again_when_it_is_told(main, insert, st
     assert insert.reboots() == 1
     ask(stick, "once more")
     assert insert(stick).returncode == 0 and insert.reboots() == 2
-    stick.write_bytes(b"serial 2".ljust(4096))
+    make_vfat(stick, 2)
     assert insert(stick).returncode == 0 and insert.reboots() == 3
+
+
+@pytest.mark.parametrize("kind", ["vfat", "vfat of 16 bits", "ext4"])
+def test_what_recovery_leaves_on_a_stick_does_not_ask_again(insert, stick, tmp_path, kind):
+    """Its report changes free space, and times in a superblock: real file systems are written to."""
+    report = tmp_path / "report"
+    report.write_bytes(b"x" * 20_000)
+    if kind == "ext4":
+        stick.unlink()
+        subprocess.run(["mkfs.ext4", "-q", stick, "8M"], check=True)
+    else:
+        make_vfat(stick, 1, *(["-F", "16"] if "16" in kind else []))
+    Path(f"{stick}.type").write_text(kind.split()[0])
+    ask(stick)
+    assert insert(stick).returncode == 0 and insert.reboots() == 1
+    before = stick.read_bytes()[:4096]
+    if kind == "ext4":
+        subprocess.run(["debugfs", "-w", "-R", f"write {report} lifeboat-report.txt", stick], check=True,
+                       capture_output=True)
+    else:
+        subprocess.run(["mcopy", "-i", stick, report, "::/lifeboat-report.txt"], check=True)
+    assert kind == "vfat of 16 bits" or stick.read_bytes()[:4096] != before
+    assert insert(stick).returncode == 0 and insert.reboots() == 1
+    stick.unlink()
+    if kind == "ext4":
+        subprocess.run(["mkfs.ext4", "-q", stick, "8M"], check=True)
+    else:
+        make_vfat(stick, 2, *(["-F", "16"] if "16" in kind else []))
+    assert insert(stick).returncode == 0 and insert.reboots() == 2, "another stick"
 
 
 def test_a_visit_that_cannot_be_asked_for_is_asked_for_again(main, insert, stick):
