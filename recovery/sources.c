@@ -42,6 +42,16 @@ static int mount_data_of(const struct data_settings *d, const char *path, struct
 			    d->folder, strerror(errno));
 }
 
+/* What is not there yet may be put in, or found by the system, at any moment. */
+static int open_on_medium(struct media *m, const char *path, struct lb_source **ret, struct lb_error *err)
+{
+	int r;
+
+	media_begin(m, path);
+	r = lb_source_medium_open(path, ret, err);
+	return r == -LB_E_NOT_FOUND ? lb_error_set(err, LB_E_AGAIN, "%s is not there", path) : r;
+}
+
 static int open_source(void *ctx, const char *url, const struct lb_request *request,
 		       const struct lb_network *network, int64_t time_floor_s,
 		       struct lb_source **ret, struct lb_error *err)
@@ -66,10 +76,8 @@ static int open_source(void *ctx, const char *url, const struct lb_request *requ
 	if (is_http(url))
 		return lb_http_source_open(url, &opt, ret, err);
 	url = without_scheme(url);
-	if (media_holds(c->media, url)) {
-		media_begin(c->media, url);
-		return lb_source_medium_open(url, ret, err);
-	}
+	if (media_holds(c->media, url))
+		return open_on_medium(c->media, url, ret, err);
 	r = mount_data_of(&s->data, url, err);
 	return r ? r : lb_source_file_open(url, ret, err);
 }

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import bundles
-from device import MIB, release_record
+from device import CONFIRMED, MIB, release_record
 from test_install import check_installed
 
 
@@ -213,6 +213,27 @@ def test_network_finishes_what_a_stick_began(make_device, make_server, stick, pa
     status, run = device.run()
     assert status == 0 and device.holds(images[3]), run.text()
     assert run.planned()["skip_bytes"] > run.planned()["total_bytes"] // 4, "what the stick brought stays"
+
+
+@pytest.mark.parametrize("folder", ["stick", "another"])
+def test_bundle_on_a_stick_that_main_asked_for_is_waited_for(make_device, tmp_path, packed, images, folder):
+    """By its digest it is known wherever the stick gets mounted, and what it is not is not taken for it."""
+    device = make_device(media=[str(tmp_path / "stick"), str(tmp_path / "another")])
+    runs(device, packed, 2)
+    manifest = bundles.sha(bundles.split(packed[3].read_bytes())[0][1])
+    confirmed = device.records()[CONFIRMED]
+    device.put_records(STATE={"state": "requested", "release": 3, "manifest": manifest}, CONFIRMED=confirmed,
+                       REQUEST={"recovery_only": False, "urls": [f"file://{tmp_path}/stick/r3.lbu"],
+                                "release": 3, "manifest": manifest, "budget_bytes": 0, "time": 0,
+                                "deployment": "t", "header": ""})
+    device.put_env(lifeboat_boot="recovery")
+    run = device.start()
+    run.wait_for_code("source-interrupted")
+    (tmp_path / "pocket").mkdir()
+    put(tmp_path / "pocket" / "r1.lbu", packed[1])
+    put(tmp_path / "pocket" / "r3.lbu", packed[3])
+    (tmp_path / "pocket").rename(tmp_path / folder)
+    assert run.wait() == 0 and device.holds(images[3]), run.text()
 
 
 # ---- what may lie on a medium -----------------------------------------------------------------
