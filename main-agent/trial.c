@@ -30,6 +30,40 @@ static int confirm(struct daemon *d, struct agent_device *dev, struct lb_error *
 	return 0;
 }
 
+/* Is it the release that was confirmed before? Recovery gave it its boots once more, or mended it. */
+static bool confirmed_before(struct agent_device *dev)
+{
+	struct lb_release was = { 0 }, is = { 0 };
+	bool same = !lb_release_load(&dev->log, LB_REC_CONFIRMED, &was, NULL) &&
+		    !lb_release_load(&dev->log, LB_REC_INSTALLED, &is, NULL) &&
+		    was.manifest_len == is.manifest_len &&
+		    !memcmp(was.manifest, is.manifest, is.manifest_len);
+
+	lb_release_free(&was);
+	lb_release_free(&is);
+	return same;
+}
+
+/*
+ * A confirmed release that failed to start and now runs far enough for its checks is confirmed
+ * as it was: it is not given up for a check that waits for a network, and may fetch its cure.
+ * 1: so it was.
+ */
+static int end_second_trial(struct daemon *d, struct agent_device *dev, struct lb_error *err)
+{
+	int rc;
+
+	if (dev->state.name != LB_STATE_TRIAL || !confirmed_before(dev))
+		return 0;
+	rc = lb_handover_confirm(&dev->handover, err);
+	if (!rc)
+		agent_say(d->a, "release %" PRIu64 " was confirmed before, and stays so",
+			  d->a->running.release);
+	if (!rc)
+		rc = agent_device_refresh(d->a, dev, err);
+	return rc ? rc : 1;
+}
+
 /* So that `status`, and recovery when it takes over, know why. */
 static int note_failure(struct daemon *d, struct agent_device *dev, struct lb_error *err)
 {
@@ -82,8 +116,11 @@ uint64_t agent_daemon_judge(struct daemon *d, bool trial)
 		return 0;
 	agent_report_note(d->a, AGENT_SUBJECT_HEALTH, now_s, rc, d->a->running.release,
 			  rc ? err.text : "every health check passed");
-	if (rc)
+	if (rc) {
+		if (trial && agent_daemon_locked(d, end_second_trial, NULL) == 1)
+			trial = false;
 		return unhealthy(d, trial, &err);
+	}
 	rc = agent_daemon_locked(d, confirm, &err);
 	if (!rc)
 		return 0;

@@ -109,6 +109,9 @@ int lb_job_erase(struct lb_recovery *r, struct lb_job_order *job, struct lb_erro
 int lb_job_visit(struct lb_recovery *r, struct lb_job_order *job, bool main_is_good,
 		 enum lb_recovery_end *end, struct lb_error *err) LB_MUST_CHECK;
 
+/* Is what failed its trial the only release that a rescue could fetch? */
+bool lb_job_remedy_is_what_failed(struct lb_recovery *r, const struct lb_state *s);
+
 /* Enters or continues rescue; afterwards the job knows what to fetch. */
 int lb_job_prepare_rescue(struct lb_recovery *r, const struct lb_state *s,
 			  struct lb_job_order *job, struct lb_error *err) LB_MUST_CHECK;

@@ -114,6 +114,16 @@ static int heal(struct lb_recovery *r, const struct lb_state *s, struct lb_job_o
 	return rescue_main(r, s, job, whole, &why, end, err);
 }
 
+/* Nothing better than this main is to be had: a person may know what is wrong with it. */
+static int visit_whole(struct lb_recovery *r, struct lb_job_order *job, enum lb_recovery_end *end,
+		       struct lb_error *err)
+{
+	lb_say(r->report, LB_LEVEL_WARN, "examined",
+	       "main was started %d times without a report of health, and is whole by its signed manifest",
+	       LB_BOOT_LIMIT);
+	return lb_job_visit(r, job, true, end, err);
+}
+
 /*
  * A confirmed main was started too often without a report of health: somebody switched the
  * power off and on, or it really fails. What is broken is fetched again at once; what is whole
@@ -127,10 +137,20 @@ static int examine(struct lb_recovery *r, const struct lb_state *s, struct lb_jo
 
 	if (whole != 1)
 		return rescue_main(r, s, job, whole, &why, end, err);
-	lb_say(r->report, LB_LEVEL_WARN, "examined",
-	       "main was started %d times without a report of health, and is whole by its signed manifest",
-	       LB_BOOT_LIMIT);
-	return lb_job_visit(r, job, true, end, err);
+	return visit_whole(r, job, end, err);
+}
+
+/* The failed release is fetched again only where that can make a difference. */
+static int rescue(struct lb_recovery *r, const struct lb_state *s, struct lb_job_order *job,
+		  enum lb_recovery_end *end, struct lb_error *err)
+{
+	int code;
+
+	if (r->reason == LB_REASON_BOOT_LIMIT && !job->unsure && lb_job_remedy_is_what_failed(r, s) &&
+	    main_is_whole(r, NULL) == 1)
+		return visit_whole(r, job, end, err);
+	code = lb_job_prepare_rescue(r, s, job, err);
+	return code ? code : lb_job_run(r, job, end, err);
 }
 
 /* A person was asked for. */
@@ -188,8 +208,7 @@ static int do_job(struct lb_recovery *r, const struct lb_state *s, struct lb_job
 		code = lb_job_run(r, job, end, err);
 		return code == -LB_E_FIT ? rescue_instead(r, job, end, err) : code;
 	case LB_JOB_RESCUE:
-		code = lb_job_prepare_rescue(r, s, job, err);
-		return code ? code : lb_job_run(r, job, end, err);
+		return rescue(r, s, job, end, err);
 	case LB_JOB_HEAL:
 		return heal(r, s, job, end, err);
 	case LB_JOB_HANDOVER:

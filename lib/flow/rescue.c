@@ -67,7 +67,9 @@ static uint16_t choose_remedy(struct lb_recovery *r, const struct lb_state *s,
 		if (digest_of(r->dev.log, types[i], ret, digest))
 			continue;
 		same = !memcmp(digest, s->manifest, sizeof(digest));
-		if (s->name == LB_STATE_RESCUE ? same || is_zero(s->manifest)
+		if (ret->release < r->device.floor_release)
+			; /* every bundle of it would be refused */
+		else if (s->name == LB_STATE_RESCUE ? same || is_zero(s->manifest)
 					       : !same || (s->name != LB_STATE_TRIAL &&
 							   s->name != LB_STATE_UPDATING))
 			return types[i];
@@ -75,6 +77,18 @@ static uint16_t choose_remedy(struct lb_recovery *r, const struct lb_state *s,
 	}
 	/* a trial whose only known release is itself: better than nothing */
 	return digest_of(r->dev.log, LB_REC_CONFIRMED, ret, digest) ? 0 : LB_REC_CONFIRMED;
+}
+
+bool lb_job_remedy_is_what_failed(struct lb_recovery *r, const struct lb_state *s)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+	struct lb_release remedy;
+
+	if (s->name != LB_STATE_TRIAL || !choose_remedy(r, s, &remedy))
+		return false;
+	lb_sha256(remedy.manifest, remedy.manifest_len, digest);
+	lb_release_free(&remedy);
+	return !memcmp(digest, s->manifest, sizeof(digest));
 }
 
 /* "; @text", as far as it fits. */

@@ -245,6 +245,18 @@ def test_a_failed_check_is_left_to_the_boot_count(main, shop, key, body, why):
     assert not shop.asked("channel.lbc"), "nothing else is looked for on trial"
 
 
+def test_confirmed_release_on_trial_again_is_not_given_up_for_a_failed_check(main, shop, key):
+    """It was started too often: recovery gave it its boots once more. The channel may have the cure."""
+    shop.offer(1, 2)
+    same = bundles.split(make_bundle(key, 2, min_release=2))
+    put_trial(main, key, CONFIRMED=release_record(same, 2, ()))
+    main.check_script("10-bad", "exit 1\n")
+    with main.daemon() as d:
+        d.until(lambda: main.state() == "confirmed" and shop.asked("channel.lbc"))
+    assert not main.reboots() and main.env()["bootcount"] == "0"
+    assert main.status()["health"]["code"] == "health-failed"
+
+
 def test_a_program_that_is_none(main, key):
     put_trial(main, key)
     path = main.health_dir / "10-bad"

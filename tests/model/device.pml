@@ -160,6 +160,10 @@ inline choose_remedy()
 }
 
 /* lib/flow/rescue.c: lb_job_prepare_rescue() */
+/* lib/flow/recovery.c: rescue(): the release that failed would be fetched over itself */
+#define NOTHING_ELSE (state == STATE_TRIAL && reason == REASON_BOOT_LIMIT && confirmed != NONE && \
+	confirmed == state_rel && previous == NONE && confirmed == main_holds)
+
 inline prepare_rescue()
 {
 	choose_remedy();
@@ -377,9 +381,17 @@ recovery_starts:
 	:: kind == JOB_INSTALL || kind == JOB_RESUME ->
 		any = (state_rel == NONE);
 		goto install
-	:: kind == JOB_RESCUE ->
+	:: kind == JOB_RESCUE && !NOTHING_ELSE ->
 		prepare_rescue();
 		goto install
+	:: kind == JOB_RESCUE && NOTHING_ELSE ->
+		EVENT;
+		if
+		:: give_main_back(0) /* nothing happened for idle_s */
+#ifndef ONLINE
+		:: explained = true; any = true; may_give_up = true; goto install
+#endif
+		fi
 	:: kind == JOB_HANDOVER ->
 		order_tell_trial();
 		REBOOT

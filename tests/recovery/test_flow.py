@@ -721,6 +721,32 @@ def test_confirmed_main_that_fails_again_makes_room_for_the_one_before(power_swi
     assert status == 0 and device.holds(images[1]), run.text()
 
 
+def test_confirmed_main_with_nothing_to_go_back_to_is_examined_again(make_device, serving, server, images):
+    """Fetched again it would be the same: it does not stay down where no server answers."""
+    device = make_device(idle_s=1)
+    install(device, serving[1])
+    confirm(device)
+    server.stop()
+    for _ in range(3):
+        device.put_env(bootcount="3")
+        status, run = device.run()
+        assert status == 3 and "examined" in run.codes(), run.text()
+        assert device.state() == "trial" and device.power_on() == "main" and device.holds(images[1])
+
+
+def test_release_below_the_floor_is_no_remedy(make_device, server, keys, images):
+    device = make_device(idle_s=1)
+    for n in 1, 2:
+        server.put(f"r{n}.lbu", bundles.write(images[n], keys, n, min_release=n))
+        install(device, server.url(f"r{n}.lbu"))
+        confirm(device)
+    for _ in range(2):
+        device.put_env(bootcount="3")
+        status, run = device.run()
+        assert status == 3 and "examined" in run.codes(), run.text()
+        assert device.state() == "trial" and device.power_on() == "main" and device.holds(images[2])
+
+
 def test_three_power_cycles_and_a_stick_install_what_is_on_it(make_device, serving, packed, images, tmp_path):
     (tmp_path / "stick").mkdir()
     device = make_device(media=[str(tmp_path / "stick")])
