@@ -56,11 +56,11 @@ static int end_second_trial(struct daemon *d, struct agent_device *dev, struct l
 	if (dev->state.name != LB_STATE_TRIAL || !confirmed_before(dev))
 		return 0;
 	rc = lb_handover_confirm(&dev->handover, err);
-	if (!rc)
-		agent_say(d->a, "release %" PRIu64 " was confirmed before, and stays so",
-			  d->a->running.release);
-	if (!rc)
-		rc = agent_device_refresh(d->a, dev, err);
+	if (rc)
+		return rc;
+	agent_say(d->a, "release %" PRIu64 " was confirmed before, and stays so",
+		  d->a->running.release);
+	rc = agent_device_refresh(d->a, dev, err);
 	return rc ? rc : 1;
 }
 

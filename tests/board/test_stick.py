@@ -65,6 +65,19 @@ def board(work, card, sticks):
     machine.cut_power()
 
 
+def test_stick_whose_journal_was_not_replayed_is_read_and_never_written(field, sticks):
+    """As after it was pulled in the middle of writing."""
+    subprocess.run(["debugfs", "-w", "-R", "feature needs_recovery", f"{sticks[1]}?offset={START}"],
+                   check=True, capture_output=True)
+    before = sticks[1].read_bytes()
+    field.board.power_on().wait_for("[installed]", never="main OS release")
+    field.board.wait_for("main OS release 2 is up")
+    field.board.cut_power()
+    assert "takes no report: its journal was not replayed" in field.board.log_path.read_text(errors="replace")
+    assert sticks[1].read_bytes() == before
+    assert report_on_vfat(sticks[0])["result"]["code"] == "installed"
+
+
 def test_newest_bundle_of_two_sticks_is_installed_and_both_get_a_report(field, sticks):
     field.board.power_on().wait_for("found a medium with vfat")
     field.board.wait_for("[installed]", never="main OS release")
