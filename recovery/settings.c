@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "config.h"
+#include "extent.h"
 
 #define LEDS "/sys/class/leds/"
 
@@ -88,13 +89,6 @@ static int urls_setting(const cJSON *o, struct settings *s, struct lb_error *err
 	return 0;
 }
 
-static bool overlaps(const struct lb_config_region *a, const struct lb_config_region *b)
-{
-	return !strcmp(a->path, b->path) &&
-	       (!a->size_bytes || b->offset < a->offset + a->size_bytes) &&
-	       (!b->size_bytes || a->offset < b->offset + b->size_bytes);
-}
-
 /* A slot by its name, or any region that is none of them. */
 static int source_setting(const cJSON *entry, const struct lb_config *c, struct lb_config_slot *ret,
 			  struct lb_error *err)
@@ -112,7 +106,7 @@ static int source_setting(const cJSON *entry, const struct lb_config *c, struct 
 	}
 	r = lb_config_region(entry, "recovery.sources", &ret->region, err);
 	for (uint32_t i = 0; !r && i < c->slot_count; i++)
-		if (overlaps(&ret->region, &c->slots[i].region))
+		if (regions_overlap(&ret->region, &c->slots[i].region))
 			r = lb_error_set(err, LB_E_FORMAT,
 					 "recovery.sources: slot %s lies there: it is named, not its path",
 					 c->slots[i].name);
@@ -158,11 +152,11 @@ static int led_setting(const cJSON *o, struct settings *s, struct lb_error *err)
 /* Nothing that an update or the boot decision lives on. */
 static int check_erasable(const struct lb_config *c, const struct lb_config_region *region, struct lb_error *err)
 {
-	const char *what = overlaps(region, &c->state) ? "the state region" :
-			   overlaps(region, &c->env[0]) || overlaps(region, &c->env[1]) ? "the boot environment" : NULL;
+	const char *what = regions_overlap(region, &c->state) ? "the state region" :
+			   regions_overlap(region, &c->env[0]) || regions_overlap(region, &c->env[1]) ? "the boot environment" : NULL;
 
 	for (uint32_t i = 0; !what && i < c->slot_count; i++)
-		what = overlaps(region, &c->slots[i].region) ? c->slots[i].name : NULL;
+		what = regions_overlap(region, &c->slots[i].region) ? c->slots[i].name : NULL;
 	return what ? lb_error_set(err, LB_E_FORMAT, "recovery.reset: %s lies there", what) : 0;
 }
 

@@ -117,6 +117,14 @@ def test_a_setting_that_names_what_the_device_needs_is_refused(make_device, devi
     assert status == 1 and "recovery.reset" in run.text(), run.text()
 
 
+def test_another_name_of_what_the_device_needs_is_refused(make_device, tmp_path):
+    device = make_device()
+    (tmp_path / "data").symlink_to(device.disk)
+    device.settings["recovery"]["reset"] = [{**device.region_setting("root"), "path": str(tmp_path / "data")}]
+    status, run = device.run()
+    assert status == 1 and "recovery.reset: root lies there" in run.text(), run.text()
+
+
 def test_a_device_that_is_missing_is_waited_for(full):
     """What was to be erased is not left behind: nothing is called done before."""
     p = full(count=2, erase=2)
