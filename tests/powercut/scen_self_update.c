@@ -306,7 +306,7 @@ static int recovery(struct device *dev, const struct choice *c)
 		.keys = mini_keyring(),
 		.device = { .product = "sim", .hardware = { "sim,board" }, .hardware_count = 1,
 			    .recovery_release = c->recovery_release },
-		.limits = { 600000, 1000, 60000, 30000, 0 },
+		.limits = { 600000, 1000, 60000, 30000, 600000 },
 		.reason = c->reason,
 		.copy = c->copy,
 		.state_lost = dev->lost,
