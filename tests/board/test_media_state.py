@@ -52,7 +52,7 @@ def test_live_half_of_the_state_region_is_dead(bad, work):
     bad.board.cut_power()
     with Board(work / "stick", bad.card, sticks=[stick],
                qemu_args=bad.medium.disk("virtio")) as bad.board:
-        bad.board.wait_for("(file:///media/stick/release-2.lbu|RELEASE-2.LBU)", regex=True,
+        bad.board.wait_for("(file:///media/stick2?/release-2.lbu|RELEASE-2.LBU)", regex=True,
                           never="main OS release")
         bad.board.wait_for("main OS release 2 is up")
         bad.wait_confirmed(2)
