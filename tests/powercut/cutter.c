@@ -59,7 +59,10 @@ static void start(struct cutter *c)
 	if (c->canary && c->canary->arm)
 		c->canary->arm(&c->sim);
 	sim_begin(&c->sim);
-	c->depth = c->tally->quick ? 1 : c->sc->cuts + c->tally->deep;
+	c->depth = c->tally->quick ? 1
+		   : !c->tally->deep ? c->sc->cuts
+		   : c->sc->brief    ? c->sc->cuts + 1
+				     : CUTS_MAX;
 }
 
 /* What nobody may write comes first: it holds in every scenario. */
@@ -194,7 +197,7 @@ static void one_fate(struct cutter *c, uint32_t level, const struct sim_fate *fa
 
 static void all_fates(struct cutter *c, uint32_t level)
 {
-	bool few = c->tally->quick || c->sc->brief || level > 1;
+	bool few = c->tally->quick || c->sc->brief || level >= c->sc->cuts;
 	enum sim_fates_how how = few ? SIM_FATES_FEW : level ? SIM_FATES_FULL : SIM_FATES_ALL;
 	struct sim_fates fates = { 0 };
 
