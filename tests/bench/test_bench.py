@@ -52,7 +52,7 @@ def test_written_bytes_are_those_of_files_and_of_all_descendants(tmp_path):
 
 
 def test_a_command_is_killed_when_it_has_written_so_much(tmp_path):
-    text = "cat /dev/zero | dd of=a bs=10000; dd if=/dev/zero of=b bs=10000 count=1000"
+    text = "cat /dev/zero | dd of=a iflag=fullblock bs=10000; dd if=/dev/zero of=b bs=10000 count=1000"
     told = measure(tmp_path, "--count", tmp_path, "--kill-at", "500000", text=text)
     assert told["killed"] and told["signal"] == 9
     assert told["written_bytes"] == 500_000 == (tmp_path / "a").stat().st_size
