@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "linux/fs.h"
 
 #define TEMPORARY "lifeboat-report.tmp"
 #define SAFE_FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -23,21 +24,6 @@
 #define EXT4_INCOMPAT_AT (1024 + 0x60)
 #define EXT4_NEEDS_RECOVERY 0x4u
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd);
-}
-
 static int put_file(int dir, const struct report_file *f)
 {
 	int fd, bad, error;
@@ -46,7 +32,7 @@ static int put_file(int dir, const struct report_file *f)
 	fd = openat(dir, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -1;
-	bad = write_all(fd, f->data, f->len);
+	bad = lb_fs_write_all(fd, f->data, f->len) || fsync(fd) ? -1 : 0;
 	error = errno;
 	if (close(fd) && !bad) {
 		bad = -1;

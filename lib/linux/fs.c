@@ -51,8 +51,10 @@ ptrdiff_t lb_fs_read(const char *path, void *buf, size_t size, struct lb_error *
 	return n;
 }
 
-static int write_all(int fd, const uint8_t *data, size_t len)
+int lb_fs_write_all(int fd, const void *bytes, size_t len)
 {
+	const uint8_t *data = bytes;
+
 	while (len) {
 		ssize_t n = write(fd, data, len);
 
@@ -94,7 +96,7 @@ int lb_fs_write(const char *path, const void *data, size_t len, unsigned int mod
 	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd < 0)
 		return fail(err, LB_E_IO, "cannot be created", part);
-	bad = write_all(fd, data, len) || fsync(fd);
+	bad = lb_fs_write_all(fd, data, len) || fsync(fd);
 	bad |= close(fd);
 	if (bad || rename(part, path) || sync_folder_of(path)) {
 		int r = fail(err, LB_E_IO, "cannot be written", path);

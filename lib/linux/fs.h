@@ -21,4 +21,10 @@ ptrdiff_t lb_fs_read(const char *path, void *buf, size_t size, struct lb_error *
 int lb_fs_write(const char *path, const void *data, size_t len, unsigned int mode,
 		struct lb_error *err) LB_MUST_CHECK;
 
+/**
+ * lb_fs_write_all() - all of @data, whatever a single write() takes; not flushed
+ * Return: 0; -1 with errno, and some of it may be written.
+ */
+int lb_fs_write_all(int fd, const void *data, size_t len) LB_MUST_CHECK;
+
 #endif
