@@ -17,8 +17,12 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from ports import free_port  # noqa: E402
 
 GUEST_VIEW_OF_HOST = "10.0.2.2"
 BUILT_IN = "10.0.2.100"     # of recovery-knows.itb; see relay.py
@@ -60,12 +64,6 @@ http {{
 
 class ServerError(AssertionError):
     """nginx did not do what was asked."""
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def run(*command, **options):

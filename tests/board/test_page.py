@@ -8,7 +8,7 @@ import pytest
 
 import lbfield
 from lbboard import Board
-from lbserver import free_port
+from ports import free_port
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "recovery"))
 from lbbrowser import Browser  # noqa: E402

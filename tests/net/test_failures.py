@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from netlab import BadLine, digest, free_port, httpcat
+from netlab import BadLine, digest, httpcat
+from ports import free_port
 
 
 def first(url, *options):

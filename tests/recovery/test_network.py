@@ -10,7 +10,7 @@ import pytest
 
 import bundles
 from device import LOG, STATE
-from server import free_port
+from ports import free_port
 from test_install import check_installed
 
 

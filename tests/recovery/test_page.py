@@ -14,7 +14,7 @@ import pytest
 
 import bundles
 from device import RESULT
-from server import free_port
+from ports import free_port
 
 CODE = "ABCD-EFGH"
 

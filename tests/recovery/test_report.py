@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What recovery leaves on the medium that a person brought; docs/RECOVERY.md, "Report"."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,11 +33,16 @@ def report(folder):
 
 
 def wait_for_report(run, folder, what):
-    """Until it is there and @what holds."""
+    """Until it is there, @what holds, and it is no longer between its two files."""
+    said = []
+
     def there(_):
-        return all((folder / n).exists() for n in NAMES) and what(report(folder))
+        with contextlib.suppress(AssertionError, OSError, LookupError):
+            said[:] = [report(folder)]
+            return what(said[0])
+        return False
     run.wait_for(there)
-    return report(folder)
+    return said[0]
 
 
 def left_behind(folder):
