@@ -11,42 +11,13 @@
 #include "flow/handover.h"
 #include "digest.h"
 #include "lb_boot_names.h"
+#include "records_device.h"
 #include "scenarios.h"
 
 #define REGION (256u * 1024u)
 #define ENV_BYTES 1024u
 
 /* ---- the device ---- */
-
-struct device {
-	struct lb_log log;
-	struct lb_boot boot;
-	struct lb_device_state d;
-	struct lb_boot_status flag;
-};
-
-static void must(int err)
-{
-	if (err) {
-		fprintf(stderr, "powercut: setting up failed: %s\n", lb_error_name(err));
-		abort();
-	}
-}
-
-static int power_on(struct sim *s, struct device *dev)
-{
-	bool lost;
-	int err = lb_handover_open_log(&dev->log, sim_blk(s, "state"), &lost, NULL);
-
-	if (err)
-		return err;
-	err = lb_boot_open(&dev->boot, sim_blk(s, "env0"), sim_blk(s, "env1"), NULL);
-	if (err)
-		return err;
-	dev->d = (struct lb_device_state){ .log = &dev->log, .boot = &dev->boot };
-	lb_boot_read(&dev->boot, &dev->flag);
-	return 0;
-}
 
 #define MANIFEST(release, floor)                                                          \
 	"{\"format\":1,\"product\":\"p\",\"hardware\":[\"h\"],\"version\":\"v\",\"release\":" \
@@ -75,7 +46,7 @@ static struct lb_release release(uint64_t number)
 }
 
 /* Number of the release that record @type holds, 0 for none, 99 for something else. */
-static uint64_t holds(struct device *dev, uint16_t type)
+static uint64_t holds(struct records_device *dev, uint16_t type)
 {
 	struct lb_release r;
 	int err = lb_release_load(&dev->log, type, &r, NULL);
@@ -116,27 +87,27 @@ static void setup(struct sim *s, enum lb_state_name state, bool flag_recovery)
 	struct lb_release one = release(1), two = release(2);
 	struct lb_request q = request();
 	struct lb_state st = { .name = state, .release = 3, .manifest = { 3 } };
-	struct device dev;
+	struct records_device dev;
 
 	sim_add(s, "state", REGION);
 	sim_add(s, "env0", ENV_BYTES);
 	sim_add(s, "env1", ENV_BYTES);
-	must(power_on(s, &dev));
-	must(lb_release_save(&dev.log, LB_REC_PREVIOUS, &one, NULL));
-	must(lb_release_save(&dev.log, LB_REC_CONFIRMED, &two, NULL));
-	must(lb_floor_save(&dev.log, 1, NULL));
+	records_must(records_power_on(s, &dev));
+	records_must(lb_release_save(&dev.log, LB_REC_PREVIOUS, &one, NULL));
+	records_must(lb_release_save(&dev.log, LB_REC_CONFIRMED, &two, NULL));
+	records_must(lb_floor_save(&dev.log, 1, NULL));
 	if (state != LB_STATE_CONFIRMED)
-		must(lb_request_save(&dev.log, &q, NULL));
-	must(lb_state_save(&dev.log, &st, NULL));
-	must(lb_boot_set_main(&dev.boot, false, NULL));
+		records_must(lb_request_save(&dev.log, &q, NULL));
+	records_must(lb_state_save(&dev.log, &st, NULL));
+	records_must(lb_boot_set_main(&dev.boot, false, NULL));
 	if (flag_recovery)
-		must(lb_boot_set_recovery(&dev.boot, NULL));
+		records_must(lb_boot_set_recovery(&dev.boot, NULL));
 	lb_boot_close(&dev.boot);
 }
 
 /* What a check looks at. */
 struct found {
-	struct device dev;
+	struct records_device dev;
 	struct lb_state state;
 	bool request, flag_main, flag_recovery, flag_trial;
 	char result[32];
@@ -146,7 +117,7 @@ static int look(struct sim *s, struct found *f)
 {
 	struct lb_request q;
 	struct lb_result v;
-	int err = power_on(s, &f->dev);
+	int err = records_power_on(s, &f->dev);
 
 	memset(f->result, 0, sizeof(f->result));
 	if (err)
@@ -193,10 +164,10 @@ static void setup_stage(struct sim *s)
 }
 
 /* The program of the side that the flag selects; the other side has nothing to do. */
-static int run_on(struct sim *s, bool on_main, int (*step)(struct device *dev))
+static int run_on(struct sim *s, bool on_main, int (*step)(struct records_device *dev))
 {
-	struct device dev;
-	int err = power_on(s, &dev);
+	struct records_device dev;
+	int err = records_power_on(s, &dev);
 
 	if (err)
 		return err;
@@ -210,7 +181,7 @@ static int run_on(struct sim *s, bool on_main, int (*step)(struct device *dev))
 	return err;
 }
 
-static int stage(struct device *dev)
+static int stage(struct records_device *dev)
 {
 	struct lb_request q = request();
 
@@ -254,20 +225,20 @@ static void setup_begin_stick(struct sim *s)
 /* A person asked for recovery, and brought a stick: nothing is on record. */
 static void setup_begin_manual(struct sim *s)
 {
-	struct device dev;
+	struct records_device dev;
 
 	setup(s, LB_STATE_CONFIRMED, true);
-	must(power_on(s, &dev));
-	must(lb_env_set(&dev.boot.env, LB_VAR_LIFEBOAT_BOOT, LB_VAR_LIFEBOAT_BOOT_MANUAL));
-	must(lb_env_commit(&dev.boot.env, NULL));
+	records_must(records_power_on(s, &dev));
+	records_must(lb_env_set(&dev.boot.env, LB_VAR_LIFEBOAT_BOOT, LB_VAR_LIFEBOAT_BOOT_MANUAL));
+	records_must(lb_env_commit(&dev.boot.env, NULL));
 	lb_boot_close(&dev.boot);
 }
 
 static int run_begin(struct sim *s)
 {
 	const uint8_t manifest[LB_SHA256_BYTES] = { 3 };
-	struct device dev;
-	int err = power_on(s, &dev);
+	struct records_device dev;
+	int err = records_power_on(s, &dev);
 
 	if (err)
 		return err;
@@ -312,7 +283,7 @@ static void setup_finish(struct sim *s)
 	setup(s, LB_STATE_UPDATING, true);
 }
 
-static int finish(struct device *dev)
+static int finish(struct records_device *dev)
 {
 	struct lb_release three = release(3);
 	struct lb_result v = result("ok");
@@ -347,16 +318,16 @@ static int check_finish(struct sim *s, enum sim_moment moment)
 static void setup_confirm(struct sim *s)
 {
 	struct lb_release three = release(3);
-	struct device dev;
+	struct records_device dev;
 
 	setup(s, LB_STATE_TRIAL, true);
-	must(power_on(s, &dev));
-	must(lb_release_save(&dev.log, LB_REC_INSTALLED, &three, NULL));
-	must(lb_boot_set_main(&dev.boot, true, NULL));
+	records_must(records_power_on(s, &dev));
+	records_must(lb_release_save(&dev.log, LB_REC_INSTALLED, &three, NULL));
+	records_must(lb_boot_set_main(&dev.boot, true, NULL));
 	lb_boot_close(&dev.boot);
 }
 
-static int confirm(struct device *dev)
+static int confirm(struct records_device *dev)
 {
 	return lb_handover_confirm(&dev->d, NULL);
 }
@@ -389,7 +360,7 @@ static int check_confirm(struct sim *s, enum sim_moment moment)
 
 /* ---- return: result, state = confirmed, request gone, then the flag ---- */
 
-static int give_back(struct device *dev)
+static int give_back(struct records_device *dev)
 {
 	struct lb_result v = result("below-floor");
 
@@ -436,7 +407,7 @@ const struct sim_scenario handover_scenarios[] = {
 
 /* ---- canaries ---- */
 
-static int stage_flag_first(struct device *dev)
+static int stage_flag_first(struct records_device *dev)
 {
 	int err = lb_boot_set_recovery(&dev->boot, NULL);
 
@@ -448,7 +419,7 @@ static int run_stage_flag_first(struct sim *s)
 	return run_on(s, true, stage_flag_first);
 }
 
-static int finish_flag_first(struct device *dev)
+static int finish_flag_first(struct records_device *dev)
 {
 	int err = lb_boot_set_main(&dev->boot, true, NULL);
 
@@ -463,8 +434,8 @@ static int run_finish_flag_first(struct sim *s)
 /* As if the flag led to main. */
 static int run_begin_flag_first(struct sim *s)
 {
-	struct device dev;
-	int err = power_on(s, &dev);
+	struct records_device dev;
+	int err = records_power_on(s, &dev);
 
 	if (!err)
 		err = lb_boot_set_recovery(&dev.boot, NULL);
@@ -473,7 +444,7 @@ static int run_begin_flag_first(struct sim *s)
 }
 
 /* The flag and the trial in two commits. */
-static int finish_in_two(struct device *dev)
+static int finish_in_two(struct records_device *dev)
 {
 	struct lb_release three = release(3);
 	struct lb_result v = result("ok");
@@ -495,7 +466,7 @@ static int run_finish_in_two(struct sim *s)
 }
 
 /* The environment forgets the trial while the record still knows of it. */
-static int confirm_env_first(struct device *dev)
+static int confirm_env_first(struct records_device *dev)
 {
 	int err = lb_boot_main_healthy(&dev->boot, true, NULL);
 

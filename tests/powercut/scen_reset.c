@@ -3,13 +3,12 @@
  * Factory reset: main is started with all of the user's data or with none of it, and what looks
  * like a file system goes first. One region makes zeros itself, into the other they are written.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "digest.h"
 #include "flow/handover.h"
 #include "flow/reset.h"
+#include "records_device.h"
 #include "scenarios.h"
 
 #define REGION (256u * 1024u)
@@ -20,40 +19,11 @@
 
 static const char *const names[] = { "data", "plain" };
 
-struct device {
-	struct lb_log log;
-	struct lb_boot boot;
-	struct lb_device_state d;
-	struct lb_boot_status flag;
-};
-
-static void must(int err)
-{
-	if (err) {
-		fprintf(stderr, "powercut: setting up failed: %s\n", lb_error_name(err));
-		abort();
-	}
-}
-
-static int power_on(struct sim *s, struct device *dev)
-{
-	bool lost;
-	int err = lb_handover_open_log(&dev->log, sim_blk(s, "state"), &lost, NULL);
-
-	if (err)
-		return err;
-	err = lb_boot_open(&dev->boot, sim_blk(s, "env0"), sim_blk(s, "env1"), NULL);
-	dev->d = (struct lb_device_state){ .log = &dev->log, .boot = &dev->boot };
-	if (!err)
-		lb_boot_read(&dev->boot, &dev->flag);
-	return err;
-}
-
 /* Regions begin full of 0xff: the user's data. */
 static void setup(struct sim *s)
 {
 	struct lb_state st = { .name = LB_STATE_CONFIRMED };
-	struct device dev;
+	struct records_device dev;
 
 	sim_add(s, "state", REGION);
 	sim_add(s, "env0", ENV_BYTES);
@@ -61,9 +31,9 @@ static void setup(struct sim *s)
 	sim_add(s, names[0], LARGE);
 	sim_add(s, names[1], SMALL);
 	sim_region(s, names[1])->no_zero = true;
-	must(power_on(s, &dev));
-	must(lb_state_save(&dev.log, &st, NULL));
-	must(lb_boot_set_main(&dev.boot, false, NULL));
+	records_must(records_power_on(s, &dev));
+	records_must(lb_state_save(&dev.log, &st, NULL));
+	records_must(lb_boot_set_main(&dev.boot, false, NULL));
 	lb_boot_close(&dev.boot);
 }
 
@@ -104,8 +74,8 @@ static int run_with(struct sim *s, int (*begin)(struct lb_device_state *d))
 {
 	struct lb_reset_regions regions = { .ctx = s, .open = open_region };
 	struct lb_reset rs = { .regions = &regions, .head_bytes = HEAD };
-	struct device dev;
-	int err = power_on(s, &dev);
+	struct records_device dev;
+	int err = records_power_on(s, &dev);
 
 	if (!err && !lb_reset_pending(&dev.log) && !all_is(s, 0))
 		err = begin(&dev.d);
@@ -129,10 +99,10 @@ static int run(struct sim *s)
 
 static int check(struct sim *s, enum sim_moment moment)
 {
-	struct device dev;
+	struct records_device dev;
 	bool pending, empty = all_is(s, 0);
 
-	if (power_on(s, &dev))
+	if (records_power_on(s, &dev))
 		return sim_fail(s, "the device does not start");
 	lb_boot_close(&dev.boot);
 	pending = lb_reset_pending(&dev.log);
