@@ -4,11 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "archive.h"
 #include "cli.h"
 #include "trust/channel.h"
+
+int64_t channel_now_s(void)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	unsigned long v;
+
+	return epoch && cli_number(epoch, UINT32_MAX, &v) ? (int64_t)v : (int64_t)time(NULL);
+}
 
 static int make_room(struct channel_edit *e)
 {

@@ -32,6 +32,9 @@ int channel_edit_add(struct channel_edit *e, const struct lb_channel_release *r,
 /* Keeps the @count newest. */
 void channel_edit_keep(struct channel_edit *e, uint32_t count);
 
+/* When a channel file is made: SOURCE_DATE_EPOCH if it is a number of seconds, else now. */
+int64_t channel_now_s(void);
+
 /* Signs with all of @signers and replaces @path. The sequence is one more than it was. */
 int channel_edit_write(struct channel_edit *e, const char *path, int64_t now_s,
 		       const struct signer *signers, unsigned int count,

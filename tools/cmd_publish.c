@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bundle_file.h"
 #include "base/bytes.h"
+#include "channel_signers.h"
 #include "channel_write.h"
 #include "cli.h"
 
@@ -20,68 +20,42 @@ struct publish {
 	const char *folder; /* borrowed, as are all paths */
 	char **bundles;
 	int bundle_count;
-	struct signer signers[LB_SIGNATURES_MAX];
-	unsigned int signer_count;
-	const char *command, *command_key;
-	char *accepted[LB_KEYS_MAX];
-	int accepted_count;
+	struct channel_signers by;
 	unsigned long keep;
 	bool json;
-	struct lb_keyring ring; /* signs or is accepted: checks bundles and the old channel */
 	struct channel_edit edit;
 };
 
 static int parse_options(int argc, char **argv, struct publish *p, struct lb_error *err)
 {
 	static const struct option options[] = {
-		{ "key", required_argument, NULL, 'k' },
-		{ "sign-command", required_argument, NULL, 'c' },
-		{ "pubkey", required_argument, NULL, 'p' },
-		{ "accept", required_argument, NULL, 'a' },
+		CHANNEL_SIGNERS_OPTIONS,
 		{ "keep", required_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'J' },
 		{ 0 },
 	};
-	int c;
+	int c, rc;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
-		if (c == 'k' && p->signer_count < LB_SIGNATURES_MAX - 1)
-			p->signers[p->signer_count++].key_path = optarg;
-		else if (c == 'c')
-			p->command = optarg;
-		else if (c == 'p')
-			p->command_key = optarg;
-		else if (c == 'a' && p->accepted_count < LB_KEYS_MAX)
-			p->accepted[p->accepted_count++] = optarg;
-		else if (c == 'n' && cli_number(optarg, LB_CHANNEL_RELEASES_MAX, &p->keep) && p->keep)
+		if (channel_signers_option(&p->by, c, optarg))
+			continue;
+		if (c == 'n' && cli_number(optarg, LB_CHANNEL_RELEASES_MAX, &p->keep) && p->keep)
 			continue;
 		else if (c == 'J')
 			p->json = true;
 		else
 			return cli_bad_option(err, argv);
 	}
-	if (!p->command != !p->command_key)
-		return cli_usage(err, "--sign-command and --pubkey belong together");
-	if (p->command)
-		p->signers[p->signer_count++] = (struct signer){ .command = p->command,
-								 .public_path = p->command_key };
-	if (argc - optind < 2 || !p->signer_count)
+	rc = channel_signers_complete(&p->by, err);
+	if (rc)
+		return rc;
+	if (argc - optind < 2 || !p->by.count)
 		return cli_usage(err, "a folder, a bundle and --key are needed");
 	p->folder = argv[optind];
 	p->bundles = argv + optind + 1;
 	p->bundle_count = argc - optind - 1;
 	return 0;
-}
-
-/* Public halves of whoever signs, and the keys that are accepted besides. */
-static int load_ring(struct publish *p, struct lb_error *err)
-{
-	int rc = signer_load_keyring(&p->ring, p->accepted, p->accepted_count, err);
-
-	for (unsigned int i = 0; !rc && i < p->signer_count; i++)
-		rc = signer_public(&p->signers[i], &p->ring, err);
-	return rc;
 }
 
 /* What becomes part of a URL as it is. */
@@ -218,7 +192,7 @@ static int publish_bundle(struct publish *p, const char *path, struct lb_error *
 		return lb_error_set(err, LB_E_INVALID, "%s is no file name NAME.lbu for a URL", name);
 	if ((size_t)snprintf(to, sizeof(to), "%s/%s", p->folder, name) >= sizeof(to))
 		return lb_error_set(err, LB_E_INVALID, "the folder's name is too long");
-	rc = bundle_file_open(&b, path, &p->ring, err);
+	rc = bundle_file_open(&b, path, &p->by.ring, err);
 	if (!rc)
 		rc = check_bundle(p, &b, err);
 	if (!rc)
@@ -229,14 +203,6 @@ static int publish_bundle(struct publish *p, const char *path, struct lb_error *
 	}
 	bundle_file_close(&b);
 	return rc;
-}
-
-static int64_t now_s(void)
-{
-	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	unsigned long v;
-
-	return epoch && cli_number(epoch, UINT32_MAX, &v) ? (int64_t)v : (int64_t)time(NULL);
 }
 
 static int report(const struct publish *p, const char *path, struct lb_error *err)
@@ -266,15 +232,15 @@ static int publish(struct publish *p, struct lb_error *err)
 		return lb_error_set(err, LB_E_INVALID, "the folder's name is too long");
 	if (mkdir(p->folder, 0777) && errno != EEXIST)
 		return cli_errno(err, p->folder, "created");
-	rc = load_ring(p, err);
+	rc = channel_signers_load(&p->by, err);
 	if (!rc)
-		rc = channel_edit_open(&p->edit, channel, &p->ring, err);
+		rc = channel_edit_open(&p->edit, channel, &p->by.ring, err);
 	for (int i = 0; !rc && i < p->bundle_count; i++)
 		rc = publish_bundle(p, p->bundles[i], err);
 	if (rc)
 		return rc;
 	channel_edit_keep(&p->edit, (uint32_t)p->keep);
-	rc = channel_edit_write(&p->edit, channel, now_s(), p->signers, p->signer_count, err);
+	rc = channel_edit_write(&p->edit, channel, channel_now_s(), p->by.signers, p->by.count, err);
 	return rc ? rc : report(p, channel, err);
 }
 
@@ -286,7 +252,7 @@ static int run(int argc, char **argv, struct lb_error *err)
 	if (!rc)
 		rc = publish(&p, err);
 	channel_edit_free(&p.edit);
-	lb_keyring_free(&p.ring);
+	lb_keyring_free(&p.by.ring);
 	return rc;
 }
 
