@@ -22,9 +22,17 @@ int64_t channel_now_s(void)
 static int make_room(struct channel_edit *e)
 {
 	struct lb_channel_release *all = calloc(LB_CHANNEL_RELEASES_MAX, sizeof(*all));
+	struct lb_channel_visit *visits = calloc(LB_CHANNEL_VISITS_MAX, sizeof(*visits));
 
-	if (!all)
+	if (!all || !visits) {
+		free(all);
+		free(visits);
 		return -LB_E_NOMEM;
+	}
+	if (e->ch.visit_count)
+		memcpy(visits, e->ch.visits, e->ch.visit_count * sizeof(*visits));
+	free(e->ch.visits);
+	e->ch.visits = visits;
 	if (e->ch.count)
 		memcpy(all, e->ch.releases, e->ch.count * sizeof(*all));
 	free(e->ch.releases);
@@ -99,6 +107,56 @@ void channel_edit_keep(struct channel_edit *e, uint32_t count)
 		e->ch.count = count;
 }
 
+int channel_edit_ask(struct channel_edit *e, const struct lb_channel_visit *v, struct lb_error *err)
+{
+	struct lb_channel *ch = &e->ch;
+
+	for (uint32_t i = 0; i < ch->visit_count; i++)
+		if (!strcmp(ch->visits[i].id, v->id))
+			return lb_error_set(err, LB_E_EXISTS, "request %s is in the channel already", v->id);
+	if (ch->visit_count == LB_CHANNEL_VISITS_MAX)
+		return lb_error_set(err, LB_E_TOO_BIG, "the channel has %d requests, which is all there can "
+				    "be; withdraw one", LB_CHANNEL_VISITS_MAX);
+	ch->visits[ch->visit_count++] = *v;
+	return 0;
+}
+
+static void drop_visit(struct lb_channel *ch, uint32_t at)
+{
+	ch->visit_count--;
+	memmove(&ch->visits[at], &ch->visits[at + 1], (ch->visit_count - at) * sizeof(*ch->visits));
+}
+
+int channel_edit_withdraw(struct channel_edit *e, const char *id, struct lb_error *err)
+{
+	for (uint32_t i = 0; i < e->ch.visit_count; i++) {
+		if (strcmp(e->ch.visits[i].id, id))
+			continue;
+		drop_visit(&e->ch, i);
+		return 0;
+	}
+	return lb_error_set(err, LB_E_NOT_FOUND, "the channel has no request %.80s", id);
+}
+
+void channel_edit_forget(struct channel_edit *e, int64_t now_s)
+{
+	for (uint32_t i = e->ch.visit_count; i-- > 0;)
+		if (e->ch.visits[i].until_s < now_s)
+			drop_visit(&e->ch, i);
+}
+
+cJSON *channel_visit_json(const struct lb_channel_visit *v)
+{
+	cJSON *obj = cJSON_CreateObject(), *serials;
+
+	cJSON_AddStringToObject(obj, "id", v->id);
+	cli_json_u64(obj, "until", (uint64_t)v->until_s);
+	serials = cJSON_AddArrayToObject(obj, "serials");
+	for (uint32_t i = 0; i < v->serial_count; i++)
+		cJSON_AddItemToArray(serials, cJSON_CreateString(v->serials[i]));
+	return obj;
+}
+
 static void add_release(cJSON *list, const struct lb_channel_release *r)
 {
 	cJSON *obj = cJSON_CreateObject(), *hardware;
@@ -130,6 +188,9 @@ static char *to_json(const struct lb_channel *ch)
 	list = cJSON_AddArrayToObject(root, "releases");
 	for (uint32_t i = 0; i < ch->count; i++)
 		add_release(list, &ch->releases[i]);
+	list = ch->visit_count ? cJSON_AddArrayToObject(root, "recovery") : NULL;
+	for (uint32_t i = 0; i < ch->visit_count; i++)
+		cJSON_AddItemToArray(list, channel_visit_json(&ch->visits[i]));
 	json = cJSON_PrintUnformatted(root);
 	cJSON_Delete(root);
 	if (json)

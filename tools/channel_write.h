@@ -3,11 +3,13 @@
 #ifndef LIFEBOAT_CHANNEL_WRITE_H
 #define LIFEBOAT_CHANNEL_WRITE_H
 
+#include <cJSON.h>
+
 #include "bundle/channel.h"
 #include "signer.h"
 
 struct channel_edit {
-	struct lb_channel ch; /* owned; room for LB_CHANNEL_RELEASES_MAX releases */
+	struct lb_channel ch; /* owned; room for as many releases and visits as there can be */
 };
 
 /**
@@ -31,6 +33,22 @@ int channel_edit_add(struct channel_edit *e, const struct lb_channel_release *r,
 
 /* Keeps the @count newest. */
 void channel_edit_keep(struct channel_edit *e, uint32_t count);
+
+/*
+ * Adds a request for recovery. -LB_E_EXISTS: its id is taken; -LB_E_TOO_BIG: the list is full,
+ * and nothing in it is given up for another device.
+ */
+int channel_edit_ask(struct channel_edit *e, const struct lb_channel_visit *v,
+		     struct lb_error *err) LB_MUST_CHECK;
+
+/* Takes one back; -LB_E_NOT_FOUND. */
+int channel_edit_withdraw(struct channel_edit *e, const char *id, struct lb_error *err) LB_MUST_CHECK;
+
+/* Drops the requests whose time is over. */
+void channel_edit_forget(struct channel_edit *e, int64_t now_s);
+
+/* A request as it stands in channel.json. Owned by the caller. */
+cJSON *channel_visit_json(const struct lb_channel_visit *v);
 
 /* When a channel file is made: SOURCE_DATE_EPOCH if it is a number of seconds, else now. */
 int64_t channel_now_s(void);

@@ -21,7 +21,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cmd_keygen, cmd_pack, cmd_sign, cmd_info, cmd_verify, cmd_extract,
-	cmd_diff, cmd_publish, cmd_provision, cmd_stick;
+	cmd_diff, cmd_publish, cmd_recall, cmd_provision, cmd_stick;
 
 /* Sets the sentence of a wrong command line and returns CLI_USAGE. */
 int cli_usage(struct lb_error *err, const char *fmt, ...) LB_PRINTF(2, 3);

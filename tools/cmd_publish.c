@@ -240,6 +240,7 @@ static int publish(struct publish *p, struct lb_error *err)
 	if (rc)
 		return rc;
 	channel_edit_keep(&p->edit, (uint32_t)p->keep);
+	channel_edit_forget(&p->edit, channel_now_s());
 	rc = channel_edit_write(&p->edit, channel, channel_now_s(), p->by.signers, p->by.count, err);
 	return rc ? rc : report(p, channel, err);
 }

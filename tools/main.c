@@ -7,7 +7,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_keygen, &cmd_pack, &cmd_sign, &cmd_info, &cmd_verify, &cmd_extract, &cmd_diff,
-	&cmd_publish, &cmd_provision, &cmd_stick,
+	&cmd_publish, &cmd_recall, &cmd_provision, &cmd_stick,
 };
 
 static const char exit_codes[] = "Exit codes: 0 done, 1 failed, 2 wrong command line.\n";

@@ -8,9 +8,11 @@
 #include "base/json.h"
 #include "bundle/hardware.h"
 
+#define ALNUM "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 /* What "critical" may list. */
 static const char *const known_fields[] = { "format",  "product",  "sequence",
-					    "created", "critical", "releases" };
+					    "created", "critical", "releases", "recovery" };
 
 static int need_u64(const cJSON *obj, const char *name, uint64_t *ret, struct lb_error *err)
 {
@@ -124,6 +126,92 @@ static int parse_releases(const cJSON *root, struct lb_channel *ch, struct lb_er
 	return 0;
 }
 
+_Bool lb_serial_valid(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && len <= LB_SERIAL_MAX && strspn(text, ALNUM "._:-") == len &&
+	       strchr(ALNUM, *text);
+}
+
+/* A name of the kind above, of a visit or of a device. */
+static int take_serial(int rc, const char *what, const char *text, struct lb_error *err)
+{
+	if (!rc && !lb_serial_valid(text))
+		return lb_error_set(err, LB_E_FORMAT, "\"recovery\" has an invalid %s", what);
+	return rc;
+}
+
+static int parse_serials(const cJSON *obj, struct lb_channel_visit *v, struct lb_error *err)
+{
+	const cJSON *list, *item;
+	int rc = lb_json_need(lb_json_array(obj, "serials", &list, err), "serials", err);
+
+	if (rc)
+		return rc;
+	cJSON_ArrayForEach(item, list) {
+		char *serial;
+
+		if (v->serial_count == LB_CHANNEL_SERIALS_MAX)
+			return lb_error_set(err, LB_E_TOO_BIG, "\"serials\" has more than %d names",
+					    LB_CHANNEL_SERIALS_MAX);
+		serial = v->serials[v->serial_count];
+		rc = lb_json_str_of(item, "serials", serial, LB_SERIAL_MAX + 1, err);
+		rc = take_serial(rc, "serial number", serial, err);
+		if (rc)
+			return rc;
+		v->serial_count++;
+	}
+	if (!v->serial_count)
+		return lb_error_set(err, LB_E_FORMAT, "\"serials\" names no device");
+	return 0;
+}
+
+static int parse_visit(const cJSON *obj, const struct lb_channel *ch, struct lb_channel_visit *v,
+		       struct lb_error *err)
+{
+	uint64_t until;
+	int rc = take_serial(need_str(obj, "id", v->id, sizeof(v->id), err), "id", v->id, err);
+
+	for (uint32_t i = 0; !rc && i < ch->visit_count; i++)
+		if (!strcmp(ch->visits[i].id, v->id))
+			rc = lb_error_set(err, LB_E_FORMAT, "\"recovery\" has %s twice", v->id);
+	if (!rc)
+		rc = need_u64(obj, "until", &until, err);
+	if (rc)
+		return rc;
+	v->until_s = (int64_t)until;
+	if (v->until_s > ch->created_s + LB_CHANNEL_VISIT_MAX_S)
+		return lb_error_set(err, LB_E_FORMAT, "\"until\" of %s is more than %d days after the "
+				    "channel was made", v->id, LB_CHANNEL_VISIT_MAX_S / 86400);
+	return parse_serials(obj, v, err);
+}
+
+static int parse_visits(const cJSON *root, struct lb_channel *ch, struct lb_error *err)
+{
+	const cJSON *list, *item;
+	int count, rc = lb_json_array(root, "recovery", &list, err);
+
+	if (rc)
+		return rc == -LB_E_NOT_FOUND ? 0 : rc;
+	count = cJSON_GetArraySize(list);
+	if (!count)
+		return 0;
+	if (count > LB_CHANNEL_VISITS_MAX)
+		return lb_error_set(err, LB_E_TOO_BIG, "\"recovery\" has %d requests, at most %d are allowed",
+				    count, LB_CHANNEL_VISITS_MAX);
+	ch->visits = calloc((size_t)count, sizeof(*ch->visits));
+	if (!ch->visits)
+		return lb_error_set(err, LB_E_NOMEM, "no memory for %d requests", count);
+	cJSON_ArrayForEach(item, list) {
+		rc = parse_visit(item, ch, &ch->visits[ch->visit_count], err);
+		if (rc)
+			return rc;
+		ch->visit_count++;
+	}
+	return 0;
+}
+
 int lb_channel_parse(const void *text, size_t len, struct lb_channel *ret, struct lb_error *err)
 {
 	struct lb_channel ch = { 0 };
@@ -136,6 +224,8 @@ int lb_channel_parse(const void *text, size_t len, struct lb_channel *ret, struc
 	rc = parse_head(root, &ch, err);
 	if (!rc)
 		rc = parse_releases(root, &ch, err);
+	if (!rc)
+		rc = parse_visits(root, &ch, err);
 	cJSON_Delete(root);
 	if (rc)
 		lb_channel_free(&ch);
@@ -149,6 +239,7 @@ void lb_channel_free(struct lb_channel *ch)
 	if (!ch)
 		return;
 	free(ch->releases);
+	free(ch->visits);
 	memset(ch, 0, sizeof(*ch));
 }
 
@@ -180,4 +271,12 @@ const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, ui
 		if (ch->releases[i].release == release && names(&ch->releases[i], hardware, count))
 			return &ch->releases[i];
 	return NULL;
+}
+
+_Bool lb_channel_visit_names(const struct lb_channel_visit *v, const char *serial)
+{
+	for (uint32_t i = 0; i < v->serial_count; i++)
+		if (*serial && !strcmp(v->serials[i], serial))
+			return true;
+	return false;
 }

@@ -17,6 +17,10 @@
 #define LB_CHANNEL_FILE_MAX (96u * 1024u) /* the whole archive: fetch no more */
 #define LB_CHANNEL_RELEASES_MAX 64
 #define LB_CHANNEL_HARDWARE_MAX LB_HARDWARE_MAX /* names per release */
+#define LB_CHANNEL_VISITS_MAX 16
+#define LB_CHANNEL_SERIALS_MAX 32 /* per visit */
+#define LB_CHANNEL_VISIT_MAX_S (31 * 86400) /* a visit ends at most so long after the channel was made */
+#define LB_SERIAL_MAX 63 /* ids of visits and serial numbers, see lb_serial_valid() */
 #define LB_URL_MAX 511
 
 struct lb_channel_release {
@@ -30,13 +34,25 @@ struct lb_channel_release {
 	char url[LB_URL_MAX + 1]; /* as it stands: resolve with lb_url_resolve() */
 };
 
+/* A wish of the server's: these devices, one by one, start recovery once and wait for a person. */
+struct lb_channel_visit {
+	int64_t until_s; /* last second in which it counts */
+	uint32_t serial_count;
+	char id[LB_SERIAL_MAX + 1];
+	char serials[LB_CHANNEL_SERIALS_MAX][LB_SERIAL_MAX + 1];
+};
+
 struct lb_channel {
 	char product[LB_NAME_MAX + 1];
 	uint64_t sequence; /* grows with every publication: refuse one that is smaller */
 	int64_t created_s;
-	uint32_t count;
+	uint32_t count, visit_count;
 	struct lb_channel_release *releases; /* owned; newest release first */
+	struct lb_channel_visit *visits;     /* owned; ids differ */
 };
+
+/* A serial number, or the id of a visit: [A-Za-z0-9] then [A-Za-z0-9._:-], LB_SERIAL_MAX in all. */
+_Bool lb_serial_valid(const char *text);
 
 /*
  * channel.json, whose signature was verified: lb_channel_open() in trust/channel.h does both.
@@ -62,6 +78,9 @@ const struct lb_channel_release *lb_channel_newest(const struct lb_channel *ch,
 const struct lb_channel_release *lb_channel_find(const struct lb_channel *ch, uint64_t release,
 						 const char hardware[][LB_COMPATIBLE_MAX + 1],
 						 uint32_t count);
+
+/* Is the device with this serial number one of those that @v names? Never for "". */
+_Bool lb_channel_visit_names(const struct lb_channel_visit *v, const char *serial);
 
 /**
  * lb_url_resolve() - what a URL in a channel file means

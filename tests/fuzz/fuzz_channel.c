@@ -30,6 +30,19 @@ static void check_release(const struct lb_channel_release *r)
 		CHECK(!strstr(url, "..") && strstr(url, "://"));
 }
 
+static void check_visit(const struct lb_channel *ch, uint32_t at)
+{
+	const struct lb_channel_visit *v = &ch->visits[at];
+
+	CHECK(lb_serial_valid(v->id) && v->serial_count && v->serial_count <= LB_CHANNEL_SERIALS_MAX);
+	CHECK(v->until_s <= ch->created_s + LB_CHANNEL_VISIT_MAX_S);
+	for (uint32_t i = 0; i < v->serial_count; i++)
+		CHECK(lb_serial_valid(v->serials[i]) && lb_channel_visit_names(v, v->serials[i]));
+	CHECK(!lb_channel_visit_names(v, "") && !lb_channel_visit_names(v, "*"));
+	for (uint32_t i = 0; i < at; i++)
+		CHECK(strcmp(v->id, ch->visits[i].id));
+}
+
 static void check_channel(const struct lb_channel *ch)
 {
 	const struct lb_channel_release *newest = lb_channel_newest(ch, ours, 1);
@@ -41,6 +54,9 @@ static void check_channel(const struct lb_channel *ch)
 		if (lb_channel_find(ch, ch->releases[i].release, ours, 1))
 			CHECK(newest && newest->release >= ch->releases[i].release);
 	}
+	CHECK(ch->visit_count <= LB_CHANNEL_VISITS_MAX);
+	for (uint32_t i = 0; i < ch->visit_count; i++)
+		check_visit(ch, i);
 	CHECK(!newest || lb_channel_find(ch, newest->release, ours, 1) == newest);
 }
 
@@ -59,7 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	spent = fuzz_alloc_stop();
 	CHECK_RESULT(rc, &err);
 	CHECK(spent.total_bytes <= 64 * size + LB_MANIFEST_MAX_BYTES + 65536 +
-				      LB_CHANNEL_RELEASES_MAX * sizeof(ch.releases[0]));
+				      LB_CHANNEL_RELEASES_MAX * sizeof(ch.releases[0]) +
+				      LB_CHANNEL_VISITS_MAX * sizeof(ch.visits[0]));
 	if (!rc) {
 		check_channel(&ch);
 		lb_channel_free(&ch);

@@ -41,6 +41,32 @@ def channel_seeds():
         changed(one, hardware=["other,board"]), one])))
     for name, url in (("up", "../x"), ("scheme", "ftp://x/y"), ("root", "/x"), ("server", "//x/y")):
         put("channel", "url-" + name, dump(changed(good, releases=[changed(one, url=url)])))
+    visit_seeds(good)
+
+
+def visit_seeds(good):
+    """Requests for recovery."""
+    def visits(name, *listed, mode=0, **more):
+        put("channel", "visit-" + name, dump(changed(good, recovery=list(listed), **more)), mode)
+
+    one = {"id": "repair-7", "until": good["created"] + 86400, "serials": ["SN-0001", "SN-0002"]}
+    visits("good", one, changed(one, id="repair-8"))
+    visits("critical", one, critical=["recovery"])
+    visits("none")
+    put("channel", "visit-odd", dump(changed(good, recovery="SN-0001")))
+    for name in one:
+        visits("no-" + name, changed(one, **{name: None}))
+        visits("odd-" + name, changed(one, **{name: {"x": 1}}))
+    visits("twice", one, one)
+    visits("id", changed(one, id="-7"))
+    visits("until", changed(one, until=good["created"] + 40 * 86400))
+    for name, serials in (("none", []), ("star", ["*"]), ("number", [7]), ("33", 33 * ["a"]), ("long", [64 * "a"])):
+        visits("serials-" + name, changed(one, serials=serials))
+    visits("16", *(changed(one, id=f"r{i}") for i in range(16)))
+    visits("17", *(changed(one, id=f"r{i}") for i in range(17)))
+    visits("unknown-field", changed(one, reason="leak"))
+    for i in range(28, 36):
+        visits(f"nomem-{i}", changed(one, serials=["b"]), mode=i, releases=[])
 
 
 def header_seeds():

@@ -65,6 +65,25 @@ static void a_channel_made_by_other_tools_is_read(void **state)
 	lb_channel_free(&ch);
 }
 
+static void a_visit_names_devices_one_by_one(void **state)
+{
+	static const char text[] = "{\"format\":1,\"product\":\"p\",\"sequence\":1,\"created\":0,"
+		"\"releases\":[],\"recovery\":[{\"id\":\"repair-7\",\"until\":86400,"
+		"\"serials\":[\"SN-1\",\"00:11:22\"]}]}";
+	struct lb_channel ch;
+
+	assert_int_equal(lb_channel_parse(text, strlen(text), &ch, NULL), 0);
+	assert_true(ch.visit_count == 1 && ch.visits[0].until_s == 86400);
+	assert_string_equal(ch.visits[0].id, "repair-7");
+	assert_true(lb_channel_visit_names(&ch.visits[0], "SN-1"));
+	assert_true(lb_channel_visit_names(&ch.visits[0], "00:11:22"));
+	assert_false(lb_channel_visit_names(&ch.visits[0], "sn-1"));
+	assert_false(lb_channel_visit_names(&ch.visits[0], "SN-"));
+	assert_false(lb_channel_visit_names(&ch.visits[0], ""));
+	lb_channel_free(&ch);
+	assert_false(lb_serial_valid("") || lb_serial_valid(".a") || lb_serial_valid("a*"));
+}
+
 static void truncation_anywhere_is_refused(void **state)
 {
 	for (size_t len = 0; len < golden_len - 512; len++)
@@ -98,6 +117,7 @@ static void a_bundle_is_no_channel(void **state)
 #define RELEASE(n, more) "{\"release\":" #n ",\"version\":\"v\",\"hardware\":[\"h\"],\"min_release\":0," \
 	"\"url\":\"a.lbu\",\"size\":1,\"manifest\":\"" \
 	"0000000000000000000000000000000000000000000000000000000000000000\",\"created\":0" more "}"
+#define VISIT(id, until) "{\"id\":\"" id "\",\"until\":" until ",\"serials\":[\"SN:1\"],\"new\":1}"
 
 static void contents_are_checked(void **state)
 {
@@ -113,6 +133,15 @@ static void contents_are_checked(void **state)
 		{ HEAD "1]}", LB_E_FORMAT },
 		{ "{\"format\":2}", LB_E_CRITICAL },
 		{ "{\"format\":1,\"critical\":[\"x\"]}", LB_E_CRITICAL },
+		{ HEAD "],\"recovery\":[" VISIT("a", "1") "," VISIT("b", "2678400") "]}", 0 },
+		{ HEAD "],\"critical\":[\"recovery\"],\"recovery\":[]}", 0 },
+		{ HEAD "],\"recovery\":[" VISIT("a", "1") "," VISIT("a", "1") "]}", LB_E_FORMAT },
+		{ HEAD "],\"recovery\":[" VISIT("a b", "1") "]}", LB_E_FORMAT },
+		{ HEAD "],\"recovery\":[" VISIT("a", "2678401") "]}", LB_E_FORMAT }, /* 31 days */
+		{ HEAD "],\"recovery\":[{\"id\":\"a\",\"until\":1,\"serials\":[]}]}", LB_E_FORMAT },
+		{ HEAD "],\"recovery\":[{\"id\":\"a\",\"until\":1,\"serials\":[\"*\"]}]}", LB_E_FORMAT },
+		{ HEAD "],\"recovery\":[{\"id\":\"a\",\"until\":1}]}", LB_E_FORMAT },
+		{ HEAD "],\"recovery\":{}}", LB_E_FORMAT },
 		{ "{\"format\":1,\"product\":\"../p\",\"sequence\":1,\"created\":0,\"releases\":[]}",
 		  LB_E_FORMAT },
 	};
@@ -202,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_channel_made_by_other_tools_is_read),
+		cmocka_unit_test(a_visit_names_devices_one_by_one),
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		cmocka_unit_test(any_changed_byte_is_refused),
 		cmocka_unit_test(a_bundle_is_no_channel),
