@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "bundle/channel.h"
 #include "flow/handover.h"
 #include "port/clock.h"
 #include "settings.h"
@@ -48,6 +49,7 @@ struct agent {
 	struct lb_device device;    /* product and hardware; floor: see agent_device_open() */
 	struct lb_keyring ring;
 	struct lb_clock *clock;     /* borrowed */
+	char serial[LB_SERIAL_MAX + 1]; /* by which a channel may name this device, "" none */
 	char header[LB_HEADER_MAX + 1]; /* token for the servers, "" none */
 };
 

@@ -8,6 +8,7 @@
 
 #include "bundle.h"
 #include "files.h"
+#include "visit.h"
 
 #define CACHE_FILE "channel.lbc"
 
@@ -73,6 +74,8 @@ static void remember(const struct agent *a, struct agent_memory *m, const struct
 	snprintf(m->etag, sizeof(m->etag), "%s", etag);
 	m->channel_sequence = ch->sequence;
 	m->channel_created_s = ch->created_s;
+	if (strcmp(before.channel_url, m->channel_url))
+		agent_visit_first(a, ch, m);
 	if (!memcmp(&before, m, sizeof(before)) && *etag)
 		return;
 	agent_path(path, a->set.state_dir, CACHE_FILE);

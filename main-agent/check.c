@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "files.h"
+#include "visit.h"
 
 const struct lb_channel_release *agent_choose(const struct agent *a, const struct agent_device *d,
 					      const struct lb_channel *ch)
@@ -56,6 +57,23 @@ static void describe(const struct agent *a, const struct lb_channel_release *e, 
 	cJSON_AddStringToObject(obj, "url", e->url);
 }
 
+/* What the daemon would act on; returns whether there is something. */
+static bool describe_visit(const struct agent *a, const struct agent_memory *m,
+			   const struct lb_channel *ch, int64_t now_s, cJSON *answer)
+{
+	const struct lb_channel_visit *v = agent_visit_next(a, m, ch, now_s);
+	cJSON *obj;
+
+	if (!v) {
+		cJSON_AddNullToObject(answer, "recovery_request");
+		return false;
+	}
+	obj = cJSON_AddObjectToObject(answer, "recovery_request");
+	cJSON_AddStringToObject(obj, "id", v->id);
+	cJSON_AddNumberToObject(obj, "until", (double)v->until_s);
+	return true;
+}
+
 static int check(const struct agent *a, struct agent_device *d, struct agent_memory *m,
 		 cJSON *answer, struct lb_error *err)
 {
@@ -69,6 +87,10 @@ static int check(const struct agent *a, struct agent_device *d, struct agent_mem
 	if (!rc) {
 		e = agent_choose(a, d, &ch);
 		describe(a, e, answer, text, sizeof(text));
+		now_s = agent_device_now(a, d, m->channel_created_s);
+		if (describe_visit(a, m, &ch, now_s, answer))
+			snprintf(text + strlen(text), sizeof(text) - strlen(text),
+				 "; the server asks for recovery");
 		cJSON_AddStringToObject(answer, "text", text);
 	}
 	agent_report_note(a, AGENT_SUBJECT_CHECK, now_s, rc, e ? e->release : 0,

@@ -14,6 +14,7 @@
 #include "linux/config_open.h"
 #include "linux/http.h"
 #include "running.h"
+#include "visit.h"
 
 #define OPT_DEPLOYMENT 1 /* --deployment and --budget and --allow-older ... */
 #define OPT_LOG 2
@@ -232,6 +233,8 @@ static int load(struct agent *a, struct lb_error *err)
 		rc = lb_config_load_keys(&a->set.config, &a->ring, err);
 	if (!rc)
 		rc = agent_running_read(a->set.release_file, &a->running, err);
+	if (!rc)
+		agent_serial_load(a);
 	return rc ? rc : load_header(a, err);
 }
 

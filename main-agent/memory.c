@@ -73,6 +73,40 @@ static void read_attempt(const cJSON *obj, struct agent_attempt *t)
 	take_text(obj, "deployment", t->deployment, sizeof(t->deployment));
 }
 
+cJSON *agent_visit_json(const struct agent_visit *v)
+{
+	cJSON *obj = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(obj, "id", v->id);
+	cJSON_AddNumberToObject(obj, "time", (double)v->time_s);
+	cJSON_AddStringToObject(obj, "code", v->code);
+	return obj;
+}
+
+static void read_visits(const cJSON *list, struct agent_memory *m)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list) {
+		struct agent_visit *v = &m->visits[m->visit_count];
+
+		if (m->visit_count == AGENT_VISITS_MAX)
+			return;
+		take_text(item, "id", v->id, sizeof(v->id));
+		take_text(item, "code", v->code, sizeof(v->code));
+		v->time_s = (int64_t)number(item, "time");
+		m->visit_count += lb_serial_valid(v->id);
+	}
+}
+
+static void add_visits(cJSON *root, const struct agent_memory *m)
+{
+	cJSON *list = m->visit_count ? cJSON_AddArrayToObject(root, "visits") : NULL;
+
+	for (uint32_t i = 0; i < m->visit_count; i++)
+		cJSON_AddItemToArray(list, agent_visit_json(&m->visits[i]));
+}
+
 void agent_memory_load(const struct agent *a, struct agent_memory *ret)
 {
 	cJSON *root = load(a, a->set.state_dir);
@@ -85,6 +119,7 @@ void agent_memory_load(const struct agent *a, struct agent_memory *ret)
 	ret->channel_created_s = (int64_t)number(root, "created");
 	take_text(root, "etag", ret->etag, sizeof(ret->etag));
 	read_attempt(cJSON_GetObjectItemCaseSensitive(root, "attempt"), &ret->attempt);
+	read_visits(cJSON_GetObjectItemCaseSensitive(root, "visits"), ret);
 	cJSON_Delete(root);
 }
 
@@ -115,6 +150,7 @@ int agent_memory_save(const struct agent *a, const struct agent_memory *m, struc
 	cJSON_AddStringToObject(root, "etag", m->etag);
 	if (m->attempt.release)
 		add_attempt(root, &m->attempt);
+	add_visits(root, m);
 	rc = save(a->set.state_dir, root, err);
 	cJSON_Delete(root);
 	return rc;

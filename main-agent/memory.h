@@ -21,12 +21,23 @@ struct agent_attempt {
 	char deployment[LB_ID_MAX + 1];
 };
 
+#define AGENT_VISITS_MAX LB_CHANNEL_VISITS_MAX
+
+/* A server's request for recovery that must not be acted on (again). */
+struct agent_visit {
+	char id[LB_SERIAL_MAX + 1];
+	char code[32]; /* what became of it */
+	int64_t time_s;
+};
+
 struct agent_memory {
 	char channel_url[LB_URL_MAX + 1];
 	uint64_t channel_sequence; /* newest that was accepted from this URL */
 	int64_t channel_created_s;
 	char etag[128];		   /* of the stored channel file */
 	struct agent_attempt attempt;
+	uint32_t visit_count;
+	struct agent_visit visits[AGENT_VISITS_MAX]; /* the newest is the last one */
 };
 
 /* How something ended: a stable code and a sentence. */
@@ -65,5 +76,7 @@ void agent_report_note(const struct agent *a, enum agent_subject what, int64_t t
 void agent_plain(char *s);
 /* As a JSON object, null when it never happened. Owned by the caller. */
 cJSON *agent_outcome_json(const struct agent_outcome *o);
+/* The same for a remembered request. */
+cJSON *agent_visit_json(const struct agent_visit *v);
 
 #endif

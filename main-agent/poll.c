@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "files.h"
 #include "remedy.h"
+#include "visit.h"
 
 static int stage(struct daemon *d, struct agent_device *dev, const struct lb_channel *ch,
 		 const struct lb_channel_release *e, struct agent_memory *m, struct lb_error *err)
@@ -57,6 +58,35 @@ static int consider(struct daemon *d, struct agent_device *dev, const struct lb_
 	return stage(d, dev, ch, e, m, err);
 }
 
+/*
+ * A person is waited for in recovery, so that goes before an update in the same channel, which is found
+ * again by the next poll behind the visit. A visit that fails is said and keeps no update away.
+ */
+static bool visit(struct daemon *d, struct agent_device *dev, const struct lb_channel *ch,
+		  struct agent_memory *m)
+{
+	int64_t now_s = agent_device_now(d->a, dev, m->channel_created_s);
+	const struct lb_channel_visit *v = agent_visit_next(d->a, m, ch, now_s);
+	struct lb_error why = { 0 };
+	char text[128];
+	int rc;
+
+	if (!v)
+		return false;
+	rc = agent_visit_start(d->a, dev, ch, v, m, &why);
+	if (rc == -LB_E_BUSY)
+		agent_detail(d->a, "%s", why.text);
+	else if (rc)
+		agent_error(d->a, "request %s for recovery: %s (%s)", v->id, why.text,
+			    lb_error_name(rc));
+	if (rc)
+		return false;
+	snprintf(text, sizeof(text), "the server asks for recovery, request %s", v->id);
+	agent_report_note(d->a, AGENT_SUBJECT_CHECK, lb_clock_wall_s(d->a->clock), 0, 0, text);
+	d->reboot_due = true;
+	return true;
+}
+
 /* A device as the factory left it: without its release on record a lost flag ends in waiting. */
 static void seek_remedy(struct daemon *d, struct agent_device *dev, const struct lb_channel *ch,
 			int64_t now_s)
@@ -89,7 +119,8 @@ static int poll_channel(struct daemon *d, struct agent_device *dev, uint32_t *re
 				  err->text);
 	} else {
 		seek_remedy(d, dev, &ch, now_s);
-		rc = consider(d, dev, &ch, &m, err);
+		if (!visit(d, dev, &ch, &m))
+			rc = consider(d, dev, &ch, &m, err);
 	}
 	lb_channel_free(&ch);
 	return rc;

@@ -40,6 +40,9 @@ static const struct row rows[] = {
 	YES("auto_install", auto_install),
 	YES("trust_clock", trust_clock),
 	YES("require_remedy", require_remedy),
+	YES("recovery_requests", recovery_requests),
+	STR("serial", serial, ""),
+	DIR("serial_file", serial_file, "/sys/firmware/devicetree/base/serial-number"),
 	NUM("budget", budget_bytes, 0, (uint64_t)1 << 53, 0),
 	NUM("recovery_release", recovery_release, 1, UINT32_MAX, UINT32_MAX),
 	DIR("state_dir", state_dir, "/data/lifeboat"),
@@ -172,6 +175,9 @@ static int read_section(struct agent_settings *s, const cJSON *root, struct lb_e
 		rc = read_row(s, obj, &rows[i], err);
 	if (!rc)
 		rc = read_reboot(s, obj, err);
+	if (!rc && *s->serial && !lb_serial_valid(s->serial))
+		rc = fail(s, "serial", -LB_E_FORMAT, "holds something else than letters, digits and ._:-",
+			  err);
 	if (!rc && !*s->handover_dir != !*s->recovery_dir)
 		rc = fail(s, *s->handover_dir ? "recovery_dir" : "handover_dir", -LB_E_FORMAT,
 			  "is missing: one folder as main and as recovery see it", err);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bundle/channel.h"
 #include "linux/config.h"
 #include "state/records.h"
 
@@ -21,7 +22,9 @@ struct agent_settings {
 	uint64_t retry_min_s, retry_max_s;     /* server does not answer */
 	uint64_t refusal_min_s, refusal_max_s; /* recovery gave the release back */
 	uint64_t connect_s, stall_s;	       /* network limits */
-	bool auto_install, trust_clock, require_remedy;
+	bool auto_install, trust_clock, require_remedy, recovery_requests;
+	char serial[LB_SERIAL_MAX + 1];		 /* "": serial_file says it */
+	char serial_file[LB_CONFIG_PATH_MAX + 1];
 	uint64_t budget_bytes; /* 0: no limit */
 	uint64_t recovery_release; /* of the installed recovery; by default: let it judge itself */
 

@@ -191,6 +191,10 @@ static void fill(struct agent *a, struct agent_device *d, cJSON *answer)
 	cJSON_AddItemToObject(answer, "last_install", agent_outcome_json(&report.install));
 	cJSON_AddItemToObject(answer, "health", agent_outcome_json(&report.health));
 	cJSON_AddItemToObject(answer, "backoff", backoff_json(&memory));
+	cJSON_AddStringToObject(answer, "serial", a->serial);
+	cJSON_AddItemToObject(answer, "recovery_request",
+			      memory.visit_count ? agent_visit_json(&memory.visits[memory.visit_count - 1])
+						 : cJSON_CreateNull());
 	cJSON_AddItemToObject(answer, "daemon", daemon_json(a, &report));
 	add_log(a, d, answer);
 }
@@ -251,6 +255,7 @@ static void print_status(const cJSON *s)
 	const cJSON *boot = cJSON_GetObjectItemCaseSensitive(s, "boot");
 	const cJSON *daemon = cJSON_GetObjectItemCaseSensitive(s, "daemon");
 	const cJSON *backoff = cJSON_GetObjectItemCaseSensitive(s, "backoff");
+	const cJSON *visit = cJSON_GetObjectItemCaseSensitive(s, "recovery_request");
 	char buf[WHEN_BYTES];
 
 	printf("%-14s%.0f (%s)\n", "release", num(running, "release"), str(running, "version"));
@@ -275,6 +280,9 @@ static void print_status(const cJSON *s)
 		printf("%-14srelease %.0f failed %.0f times, not again before %s\n", "back-off",
 		       num(backoff, "release"), num(backoff, "failures"),
 		       when(backoff, "not_before", buf));
+	if (cJSON_IsObject(visit))
+		printf("%-14s%s: request %s (%s)\n", "recovery", when(visit, "time", buf),
+		       str(visit, "id"), str(visit, "code"));
 	if (*str(s, "log"))
 		printf("log of recovery:\n%s\n", str(s, "log"));
 }

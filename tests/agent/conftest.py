@@ -205,6 +205,12 @@ def main(tmp_path, key_file, authority, server):
     return Main(tmp_path / "device", key_file, authority.ca_file, server.url("channel.lbc"))
 
 
+def new_etag(server):
+    """nginx makes it of the size and the second of the last change: two within a second may look alike."""
+    server.changes = getattr(server, "changes", 0) + 1
+    os.utime(server.www / "channel.lbc", (CREATED + server.changes, CREATED + server.changes))
+
+
 class Shop:
     """What the server offers."""
 
@@ -220,9 +226,12 @@ class Shop:
             if r not in self.bundles:
                 self.put(r, make_bundle(self.key, r))
             lines.append(entry(self.bundles[r], f"{r}.lbu"))
-        self.server.put("channel.lbc",
-                        channel_file(self.key, lines, sequence=self.sequence, **more))
+        self.put_channel(channel_file(self.key, lines, sequence=self.sequence, **more))
         return lines
+
+    def put_channel(self, data):
+        self.server.put("channel.lbc", data)
+        new_etag(self.server)
 
     def put(self, release, bundle):
         self.bundles[release] = bundle

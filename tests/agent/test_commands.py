@@ -58,6 +58,8 @@ def test_help_and_usage(main):
     (lambda s, a: a.update(reboot="reboot now"), "agent.reboot"),
     (lambda s, a: a.update(state_dir="x"), "agent.state_dir: is no absolute path"),
     (lambda s, a: a.update(recovery_dir=""), "agent.recovery_dir: is missing"),
+    (lambda s, a: a.update(serial="SN 1"), "agent.serial: holds something else"),
+    (lambda s, a: a.update(recovery_requests=1), "agent.recovery_requests"),
 ])
 def test_a_wrong_setting_is_named(main, change, field):
     change(main.settings, main.agent_settings)

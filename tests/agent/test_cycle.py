@@ -10,7 +10,7 @@ import random
 import subprocess
 
 import pytest
-from conftest import BUILD, HARDWARE, PRODUCT, Main
+from conftest import BUILD, HARDWARE, PRODUCT, Main, new_etag
 from device import STATE_BYTES
 
 TOOL = BUILD / "host/bin/lifeboat"
@@ -51,6 +51,11 @@ class Vendor:
     def publish(self, *numbers):
         self.tool("publish", self.server.www, *map(self.release, numbers),
                   "--key", self.folder / "key.pem")
+        new_etag(self.server)
+
+    def recall(self, name, *serials):
+        self.tool("recall", self.server.www, name, *serials, "--key", self.folder / "key.pem")
+        new_etag(self.server)
 
 
 @pytest.fixture
@@ -180,6 +185,23 @@ def test_a_person_asks_for_recovery_and_leaves_again(board, vendor):
     board.recovery_settings["idle_s"] = 1
     recover(board)
     assert boot(board, vendor) == "main" and board.state() == "confirmed"
+
+
+def test_a_server_asks_for_recovery(board, vendor):
+    """The host tool writes the request, recovery waits for nobody, main goes on and does not ask again."""
+    board.agent_settings["serial"] = "SN-1"
+    vendor.publish(1)
+    boot(board, vendor)
+    assert board.agent("check")[0] == 3
+    vendor.recall("repair-7", "SN-1")
+    until_reboot(board)
+    assert boot(board, vendor) == "requested"
+    board.recovery_settings["idle_s"] = 1
+    assert "waiting" in recover(board).codes()
+    assert boot(board, vendor) == "main" and board.state() == "confirmed"
+    vendor.publish(1, 2)  # with the request still in it
+    until_reboot(board)
+    assert board.state() == "requested" and board.status()["request"]["release"] == 2
 
 
 def test_a_visit_to_a_device_without_a_state_record_ends(board, vendor):

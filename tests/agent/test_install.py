@@ -519,5 +519,5 @@ def test_json_answers_are_one_object(main, shop):
     shop.offer(1, 2)
     p = main.popen("check", "--json", "--quiet")
     out, err = p.communicate(timeout=60)
-    assert not err and set(json.loads(out)) == {"ok", "code", "text", "available"}
+    assert not err and set(json.loads(out)) == {"ok", "code", "text", "available", "recovery_request"}
     assert HARDWARE in main.status()["hardware"]
