@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Lifeboat: `lifeboat pack` with its defaults, lifeboat-recovery as built for the host."""
+"""Lifeboat: `lifeboat pack` with its defaults, lifeboat-recovery as built for the host, linked
+statically as on the board."""
 
 import hashlib
 import json
@@ -23,7 +24,8 @@ class Lifeboat(Tool):
     cases = ("full", "empty", "update", "tenth", "resume")
 
     def __init__(self, bin_folder, version):
-        self.tool, self.recovery = bin_folder / "lifeboat", bin_folder / "lifeboat-recovery"
+        self.tool = bin_folder / "lifeboat"
+        self.recovery = bin_folder / "lifeboat-recovery-static"
         self._version = version
 
     def version(self):
