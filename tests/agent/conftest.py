@@ -159,6 +159,8 @@ class Daemon:
         """Waits until what() is true."""
         end = time.monotonic() + timeout
         while not what():
+            if self.process.poll() is not None and what():
+                return
             if self.process.poll() is not None or time.monotonic() > end:
                 code = self.stop()
                 raise AssertionError(f"not within {timeout} s, status {code}:\n{self.log}")

@@ -173,10 +173,13 @@ class Run:
         return max((e["fetched_bytes"] for e in self.progress()), default=0)
 
     def wait_for(self, what, timeout=30):
-        """Until what(self) is true; the program must still be running then."""
+        """Until what(self) is true; it may be its last words that make it so."""
         end = time.monotonic() + timeout
         while not what(self):
-            assert self.running(), f"ended with {self.process.returncode}:\n{self.text()}"
+            if not self.running():
+                self.wait()
+                assert what(self), f"ended with {self.process.returncode}:\n{self.text()}"
+                return
             assert time.monotonic() < end, f"not within {timeout} s:\n{self.text()}"
             time.sleep(0.005)
 

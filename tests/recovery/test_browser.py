@@ -42,7 +42,7 @@ def test_bundle_is_installed_from_the_browser(page, browser, packed, images):
 
 
 def test_progress_is_seen_live_in_two_browsers(page, browser, server, large_packed):
-    server.change("limit_rate 4m;")
+    server.change("limit_rate 1m;")
     server.put("big.lbu", large_packed)
     p = page(slots={"boot": 2 << 20, "root": 80 << 20})
     p.start("--install", server.url("big.lbu"), reason="requested")

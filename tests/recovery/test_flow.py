@@ -81,7 +81,7 @@ def test_rescue_survives_a_kill(on_trial, server, images):
     device = on_trial
     around = device.guarded(images[1])
     device.put_env(bootcount="3")
-    server.change("limit_rate 4m;")
+    server.change("limit_rate 1m;")
     run = device.start()
     run.wait_for(is_writing)
     run.kill()

@@ -33,14 +33,21 @@ def look(led):
         return None  # being written
 
 
-def test_waits_works_and_succeeds(visit, stick, led, packed):
+def test_waits_and_succeeds(visit, stick, led, packed):
     run = visit.start(reason="manual")
     run.wait_for(lambda _: look(led) == WAITING)
-    seen = set()
     put(stick / "r3.lbu", packed[3])
-    run.wait_for(lambda r: seen.add(look(led)) or WORKING in seen)
     assert run.wait() == 0, run.text()
     assert look(led) == STEADY
+
+
+def test_works(visit, led, packed, make_server):
+    server = make_server().start("limit_rate 1m;")
+    server.put("r3.lbu", packed[3])
+    run = visit.start("--install", server.url("r3.lbu"))
+    run.wait_for(lambda r: r.progress("write"))
+    run.wait_for(lambda _: look(led) == WORKING)
+    run.kill()
 
 
 def test_what_was_refused_is_shown_while_another_one_is_waited_for(visit, stick, led, packed, images):

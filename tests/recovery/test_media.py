@@ -184,7 +184,7 @@ def cut_in_the_middle(device, run):
 
 def test_stick_finishes_what_the_network_began(make_device, make_server, stick, packed, images):
     server = make_server()
-    server.start("limit_rate 2m;")
+    server.start("limit_rate 1m;")
     server.put("r3.lbu", packed[3])
     device = make_device(media=[str(stick)], url_s=1)
     runs(device, packed, 2)

@@ -107,7 +107,7 @@ def scripted():
 
 
 def test_server_stopped_in_the_middle_and_started_again(device, make_server, packed, images):
-    server = make_server().start("limit_rate 4m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))
@@ -142,7 +142,7 @@ def test_slow_server(device, make_server, packed, images):
 
 def test_another_file_under_the_same_url_never_mixes(device, make_server, packed, images):
     """Valid and signed, but not the one that was begun: it is not taken half-way."""
-    server = make_server().start("limit_rate 3m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))
@@ -160,7 +160,7 @@ def test_another_file_under_the_same_url_never_mixes(device, make_server, packed
 
 
 def test_garbage_under_the_same_url_never_is_written(device, make_server, packed, images):
-    server = make_server().start("limit_rate 3m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))
@@ -189,7 +189,7 @@ def test_bit_that_is_wrong_late_in_the_payload_waits_for_the_right_file(device, 
 
 
 def test_404_after_the_first_write_waits(device, make_server, packed, images):
-    server = make_server().start("limit_rate 3m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))
@@ -205,7 +205,7 @@ def test_404_after_the_first_write_waits(device, make_server, packed, images):
 
 def test_give_up_time_counts_only_before_the_first_write(make_device, make_server, packed, images):
     device = make_device(give_up_s=2)
-    server = make_server().start("limit_rate 3m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))
@@ -219,7 +219,7 @@ def test_give_up_time_counts_only_before_the_first_write(make_device, make_serve
 
 def test_second_server_takes_over_in_the_middle(make_device, make_server, packed, images):
     device = make_device(url_s=1)
-    first, second = make_server().start("limit_rate 3m;"), make_server().start()
+    first, second = make_server().start("limit_rate 1m;"), make_server().start()
     for server in (first, second):
         server.put("r2.lbu", packed[2])
     device.put_records(STATE={"state": "requested", "release": 2},

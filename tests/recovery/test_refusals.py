@@ -237,7 +237,7 @@ def test_budget_that_suffices_is_no_hindrance(device, server, packed, images):
 
 def test_budget_never_stops_what_was_begun(device, make_server, packed, images):
     """After a cut more may be missing than was allowed: the device must not stay half."""
-    server = make_server().start("limit_rate 3m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     total = sum(s for n, (_, s) in bundles.places(packed[2].read_bytes()).items()

@@ -146,7 +146,7 @@ def until(step):
 @pytest.mark.parametrize("moment", ["accepted", "planned", "writing", "verifying"])
 def test_killed_at(device, make_server, packed, images, moment):
     """Once in every phase; verifying is too short to be hit but by its first event."""
-    server = make_server().start("limit_rate 6m;" if moment == "writing" else "")
+    server = make_server().start("limit_rate 1m;" if moment == "writing" else "")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))
@@ -174,7 +174,7 @@ def test_kill_between_record_and_flag_is_handed_over_without_the_source(device, 
 
 def test_sigterm_stops_with_status_4_and_the_next_start_resumes(device, make_server, packed,
                                                                 images):
-    server = make_server().start("limit_rate 4m;")
+    server = make_server().start("limit_rate 1m;")
     server.put("r2.lbu", packed[2])
     around = device.guarded(images[2])
     run = device.start("--install", server.url("r2.lbu"))

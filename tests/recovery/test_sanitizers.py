@@ -18,7 +18,7 @@ from test_install import (test_asks_a_server_only_for_what_is_missing,
                           test_installs_from_a_file, test_installs_from_a_server,
                           test_installs_from_a_server_without_ranges,
                           test_second_install_of_the_same_bundle_writes_nothing)
-from test_led import led, test_waits_works_and_succeeds
+from test_led import led, test_waits_and_succeeds, test_works
 from test_media import (stick, visit, test_links_are_not_followed, test_names_are_shown_as_plain_text,
                         test_hundreds_of_bundles_are_bounded, test_newest_that_can_be_installed_wins,
                         test_next_one_is_taken_when_the_newest_turns_out_to_be_damaged)
