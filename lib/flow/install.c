@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "flow/install.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -12,85 +11,6 @@
 /* the progress record is for people: some 32 of them per update are enough */
 #define PROGRESS_SHARE 32u
 #define PROGRESS_MIN_BYTES (4u * LB_MIB)
-
-static int slot_size(struct lb_slot_lookup *l, const char *name, uint64_t *ret_bytes)
-{
-	const struct lb_slots *slots = ((struct lb_install_lookup *)l)->slots;
-	struct lb_blk *blk;
-	int r = slots->open(slots->ctx, name, true, &blk, NULL);
-
-	if (r)
-		return r;
-	r = blk->read_only ? -LB_E_READ_ONLY : 0;
-	if (!r)
-		*ret_bytes = blk->size_bytes;
-	lb_blk_close(blk);
-	return r;
-}
-
-static const char *slot_name(struct lb_slot_lookup *l, uint32_t n)
-{
-	const struct lb_slots *slots = ((struct lb_install_lookup *)l)->slots;
-
-	return slots->name(slots->ctx, n);
-}
-
-struct lb_install_lookup lb_install_lookup(const struct lb_slots *slots)
-{
-	return (struct lb_install_lookup){
-		.lookup = { .size = slot_size, .name = slots->name ? slot_name : NULL },
-		.slots = slots,
-	};
-}
-
-/* Nothing but a recovery is no release: main that was written has to be finished by one. */
-static int check_main(const struct lb_install *in, struct lb_error *err)
-{
-	if (!in->writing || lb_policy_main_images(&in->manifest))
-		return 0;
-	return lb_error_set(err, LB_E_PARTIAL, "the bundle holds a recovery, but no main to finish");
-}
-
-/* A bundle of nothing but a recovery changes no main: the rule is not for it. */
-static int check_newer(const struct lb_install *in, struct lb_error *err)
-{
-	if (in->writing || !in->above_release || in->manifest.release > in->above_release ||
-	    !lb_policy_main_images(&in->manifest))
-		return 0;
-	return lb_error_set(err, LB_E_NOT_NEWER,
-			    "release %llu is not newer than the installed one, %llu, and no file lifeboat/reinstall asks for it",
-			    (unsigned long long)in->manifest.release,
-			    (unsigned long long)in->above_release);
-}
-
-int lb_install_admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
-{
-	struct lb_install_lookup sizes = lb_install_lookup(in->slots);
-	struct lb_device device = *in->device;
-	int r = lb_bundle_read_head(src, &in->head, err);
-
-	if (!r)
-		r = lb_keyring_verify(in->keys, in->head.manifest, in->head.manifest_len,
-				      in->head.signatures, in->head.signature_count, in->keyid,
-				      err);
-	if (!r)
-		r = lb_manifest_parse(in->head.manifest, in->head.manifest_len, &in->manifest,
-				      err);
-	if (r)
-		return r;
-	if (in->expected && memcmp(in->expected, in->head.manifest_sha256, LB_SHA256_BYTES))
-		return lb_error_set(err, LB_E_CHANGED,
-				    "the source holds release %llu with another manifest than the one expected",
-				    (unsigned long long)in->manifest.release);
-	if (in->failed_release && in->manifest.release == in->failed_release)
-		return lb_error_set(err, LB_E_TRIAL, "the source holds release %llu, which failed here",
-				    (unsigned long long)in->manifest.release);
-	device.recovery_release = lb_self_update_promise(in);
-	r = lb_policy_check(&in->manifest, &device, &sizes.lookup, err);
-	if (!r)
-		r = check_main(in, err);
-	return r ? r : check_newer(in, err);
-}
 
 static int admit(struct lb_install *in, struct lb_source *src, struct lb_error *err)
 {
@@ -215,54 +135,6 @@ static void recall_progress(struct lb_install *in)
 	in->progress = p;
 	if (first)
 		in->progress.power_cycles++;
-}
-
-/* Head and indexes of what is planned: fetched by now. */
-static uint64_t overhead_bytes(const struct lb_install *in, const struct lb_update *u)
-{
-	uint64_t sum = in->head.end_offset;
-
-	for (uint32_t i = 0; i < u->image_count; i++)
-		sum += u->images[i].image->index.size_bytes + u->images[i].patches.bytes_len;
-	return sum;
-}
-
-/*
- * What is fetched again after an interruption does not count; what a source without ranges
- * sends between the chunks does.
- */
-static int check_budget(struct lb_install *in, const struct lb_update *u, struct lb_error *err)
-{
-	const struct lb_update_counters *c = &u->counters;
-	uint64_t cost = overhead_bytes(in, u) + c->fetch_bytes;
-
-	if (in->patient->source.sequential && c->fetch_end > cost)
-		cost = c->fetch_end;
-	if (in->writing || !in->budget_bytes || cost <= in->budget_bytes)
-		return 0;
-	return lb_error_set(err, LB_E_BUDGET,
-			    "%llu bytes would be fetched, %llu of them needed payload, and %llu are allowed; %llu are in place, %llu elsewhere on the device",
-			    (unsigned long long)cost, (unsigned long long)c->fetch_bytes,
-			    (unsigned long long)in->budget_bytes,
-			    (unsigned long long)c->skip_bytes,
-			    (unsigned long long)(c->copy_bytes + c->patch_bytes));
-}
-
-int lb_install_check_budget(struct lb_install *in, const struct lb_update *u, struct lb_error *err)
-{
-	const struct lb_update_counters *c = &u->counters;
-	char expected[64] = "how long that takes is not known yet";
-
-	if (in->expected_ms)
-		snprintf(expected, sizeof(expected), "expected to take %llu s",
-			 (unsigned long long)(in->expected_ms + 999) / 1000);
-	lb_say(in->report, LB_LEVEL_INFO, "planned",
-	       "%llu bytes in %u chunks: %llu are in place, %llu to write, %llu to fetch (ranges: %u), %llu to copy, %llu to patch, %llu zeros; %s",
-	       (unsigned long long)c->total_bytes, c->chunks, (unsigned long long)c->skip_bytes,
-	       (unsigned long long)c->write_bytes, (unsigned long long)c->fetch_bytes,
-	       c->plan_ranges, (unsigned long long)c->copy_bytes,
-	       (unsigned long long)c->patch_bytes, (unsigned long long)c->zero_bytes, expected);
-	return check_budget(in, u, err);
 }
 
 struct stopwatch {
