@@ -29,7 +29,7 @@ scripts="python3 python3-kconfiglib git ca-certificates curl file perl"
 # Images: archives, compressors (lzma for the kernel inside a FIT), file systems
 # and partition tables that can be made without loop mounts.
 images="cpio xz-utils lzma zstd lz4 bzip2 gdisk fdisk squashfs-tools erofs-utils
-	e2fsprogs dosfstools mtools mmdebstrap"
+	e2fsprogs dosfstools exfatprogs mtools mmdebstrap"
 
 # The board and its server.
 board="qemu-system-arm qemu-utils nginx-light openssl nbdkit nbdkit-plugin-python"

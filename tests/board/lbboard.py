@@ -259,9 +259,9 @@ class Board:
         # the line that was typed comes first, with the editing of its echo
         return answer[:-len(prompt)].decode("latin1").partition("\r\n")[2]
 
-    def insert_stick(self, image):
+    def insert_stick(self, image, read_only=True):
         """A USB stick with that image, while the board runs; it stays until it is pulled."""
-        answer = self.monitor(f"drive_add 0 if=none,id=hot,format=raw,readonly=on,"
+        answer = self.monitor(f"drive_add 0 if=none,id=hot,format=raw,readonly={'on' if read_only else 'off'},"
                               f"file={Path(image).resolve()}")
         assert "OK" in answer, answer
         answer = self.monitor("device_add usb-storage,drive=hot,id=stick")
