@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Inside recovery's flow: one job (which release, where it may be had), carried
- * from recovery.c, which chooses it, through rescue.c to attempts.c.
+ * from recovery.c, which chooses it, through rescue.c to attempts.c, and to its end in ending.c.
  */
 #ifndef LB_FLOW_JOB_H
 #define LB_FLOW_JOB_H
@@ -48,6 +48,18 @@ void lb_job_add_urls(struct lb_job_order *job, const char (*urls)[LB_URL_MAX + 1
  */
 int lb_job_return(struct lb_recovery *r, const struct lb_result *result,
 		  struct lb_error *err) LB_MUST_CHECK;
+
+/*
+ * Main was not changed (@code, and @why if there is more to say): result, state and flag, as
+ * lb_job_return(). @in: the last attempt.
+ */
+int lb_job_give_back(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
+		     int code, const struct lb_error *why, enum lb_recovery_end *end,
+		     struct lb_error *err) LB_MUST_CHECK;
+
+/* Everything matches on the medium: notes where it came from, then lb_handover_finish(). */
+int lb_job_hand_over(struct lb_recovery *r, const struct lb_job_order *job, const struct lb_install *in,
+		     enum lb_recovery_end *end, struct lb_error *err) LB_MUST_CHECK;
 
 /* Before the flag says main: lb_copies_mend(). @worked: the copy that runs has installed main. */
 void lb_job_mend_copies(struct lb_recovery *r, bool worked);

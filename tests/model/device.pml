@@ -7,7 +7,7 @@
  * machine.pml is printed from lib/flow/machine.c, boot.pml is made from boot.table,
  * which the boot script is compared with, order.pml from order.table, which lib/flow
  * is compared with: order_NAME() is step NAME of it. What is decided between the
- * steps follows recovery.c, attempts.c, rescue.c and self_update.c by name.
+ * steps follows recovery.c, attempts.c, ending.c, rescue.c and self_update.c by name.
  * docs/TESTING.md, "Model", says what is left out and how a counterexample is read.
  */
 #define IMPOSSIBLE(s, e) printf("event %d cannot happen in state %d\n", e, s); assert(false)
