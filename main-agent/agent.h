@@ -32,7 +32,7 @@ struct agent_options {
 	const char *deployment; /* NULL: made up from release and time */
 	uint64_t budget_bytes;
 	bool has_budget;
-	bool json, show_log, allow_older, without_remedy, no_reboot;
+	bool json, show_log, allow_older, without_remedy, no_reboot, once;
 };
 
 /* The release that is running, from an os-release style file in the main OS. */

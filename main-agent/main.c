@@ -33,7 +33,7 @@ static const struct command commands[] = {
 	{ "status", "[--log]", "release, state, last result, next check", 0, 0, OPT_LOG,
 	  agent_cmd_status },
 	{ "check", "", "ask the channel now; stages nothing", 0, 0, 0, agent_cmd_check },
-	{ "install", "[URL... | FILE]", "check a bundle (or the channel's newest), stage, reboot", 0,
+	{ "install", "[URL...|FILE|DIR]", "check a bundle (or the channel's newest), stage, reboot", 0,
 	  LB_URLS_MAX, OPT_DEPLOYMENT | OPT_REBOOT, agent_cmd_install },
 	{ "confirm", "", "the running release is healthy", 0, 0, 0, agent_cmd_confirm },
 	{ "reboot-recovery", "", "start recovery and wait there for a person", 0, 0, OPT_REBOOT,
@@ -42,7 +42,7 @@ static const struct command commands[] = {
 
 enum option_code {
 	O_CONFIG = 'c', O_HELP = 'h', O_QUIET = 'q', O_VERBOSE = 'v',
-	O_JSON = 256, O_VERSION, O_LOG, O_BUDGET, O_DEPLOYMENT, O_OLDER, O_WITHOUT, O_NO_REBOOT,
+	O_JSON = 256, O_VERSION, O_LOG, O_BUDGET, O_DEPLOYMENT, O_OLDER, O_WITHOUT, O_NO_REBOOT, O_ONCE,
 };
 
 static const struct option options[] = {
@@ -58,6 +58,7 @@ static const struct option options[] = {
 	{ "allow-older", no_argument, NULL, O_OLDER },
 	{ "without-remedy", no_argument, NULL, O_WITHOUT },
 	{ "no-reboot", no_argument, NULL, O_NO_REBOOT },
+	{ "once", no_argument, NULL, O_ONCE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -79,6 +80,7 @@ static void print_help(FILE *f)
 		   "      --deployment ID comes back in the result\n"
 		   "      --allow-older   also a release that is not newer, at or above the floor\n"
 		   "      --without-remedy  although the present release could not be had again\n"
+		   "      --once          of a folder: not a bundle that was staged so before\n"
 		   "      --no-reboot     stage only (also reboot-recovery)\n"
 		   "status:\n"
 		   "      --log           what recovery logged last\n\n"
@@ -107,6 +109,7 @@ static unsigned int group_of(int code)
 	case O_DEPLOYMENT:
 	case O_OLDER:
 	case O_WITHOUT:
+	case O_ONCE:
 		return OPT_DEPLOYMENT;
 	default:
 		return 0;
@@ -146,6 +149,9 @@ static bool take_option(struct agent *a, int code, const char *value)
 		return true;
 	case O_NO_REBOOT:
 		a->opt.no_reboot = true;
+		return true;
+	case O_ONCE:
+		a->opt.once = true;
 		return true;
 	default:
 		return false;

@@ -99,6 +99,32 @@ static void read_visits(const cJSON *list, struct agent_memory *m)
 	}
 }
 
+static void read_once(const cJSON *list, struct agent_memory *m)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list) {
+		if (m->once_count == AGENT_ONCE_MAX)
+			return;
+		m->once_count += !lb_json_hex(item, "manifest", m->once[m->once_count],
+					      LB_SHA256_BYTES, NULL);
+	}
+}
+
+static void add_once(cJSON *root, const struct agent_memory *m)
+{
+	cJSON *list = m->once_count ? cJSON_AddArrayToObject(root, "once") : NULL;
+	char hex[LB_SHA256_HEX];
+
+	for (uint32_t i = 0; i < m->once_count; i++) {
+		cJSON *obj = cJSON_CreateObject();
+
+		lb_hex_encode(hex, m->once[i], LB_SHA256_BYTES);
+		cJSON_AddStringToObject(obj, "manifest", hex);
+		cJSON_AddItemToArray(list, obj);
+	}
+}
+
 static void add_visits(cJSON *root, const struct agent_memory *m)
 {
 	cJSON *list = m->visit_count ? cJSON_AddArrayToObject(root, "visits") : NULL;
@@ -120,6 +146,7 @@ void agent_memory_load(const struct agent *a, struct agent_memory *ret)
 	take_text(root, "etag", ret->etag, sizeof(ret->etag));
 	read_attempt(cJSON_GetObjectItemCaseSensitive(root, "attempt"), &ret->attempt);
 	read_visits(cJSON_GetObjectItemCaseSensitive(root, "visits"), ret);
+	read_once(cJSON_GetObjectItemCaseSensitive(root, "once"), ret);
 	cJSON_Delete(root);
 }
 
@@ -151,6 +178,7 @@ int agent_memory_save(const struct agent *a, const struct agent_memory *m, struc
 	if (m->attempt.release)
 		add_attempt(root, &m->attempt);
 	add_visits(root, m);
+	add_once(root, m);
 	rc = save(a->set.state_dir, root, err);
 	cJSON_Delete(root);
 	return rc;

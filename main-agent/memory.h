@@ -21,6 +21,7 @@ struct agent_attempt {
 	char deployment[LB_ID_MAX + 1];
 };
 
+#define AGENT_ONCE_MAX 8
 #define AGENT_VISITS_MAX LB_CHANNEL_VISITS_MAX
 
 /* A server's request for recovery that must not be acted on (again). */
@@ -36,6 +37,8 @@ struct agent_memory {
 	int64_t channel_created_s;
 	char etag[128];		   /* of the stored channel file */
 	struct agent_attempt attempt;
+	uint32_t once_count;
+	uint8_t once[AGENT_ONCE_MAX][LB_SHA256_BYTES]; /* manifests that --once staged, the newest last */
 	uint32_t visit_count;
 	struct agent_visit visits[AGENT_VISITS_MAX]; /* the newest is the last one */
 };

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include "linux/source_file.h"
 
 #define FILE_SCHEME "file://"
-#define SUFFIX ".lbu"
 
 /* What a look at the folders finds, before any file is opened. */
 struct look {
@@ -23,15 +21,6 @@ struct look {
 	struct media_file files[MEDIA_FILES];
 	uint32_t count, passed, print;
 };
-
-/* Hidden files and a Mac's "._" companions are passed over. */
-static bool is_bundle(const char *name)
-{
-	size_t len = strlen(name);
-
-	return name[0] != '.' && len > strlen(SUFFIX) &&
-	       !strcasecmp(name + len - strlen(SUFFIX), SUFFIX);
-}
 
 /* For a console and a report: what is not plain becomes '?'. */
 static bool plain_text(const char *name, char *ret, size_t size)
@@ -95,7 +84,7 @@ static void look_into(struct look *l, uint32_t folder, const char *below, int fd
 	if (!d && fd >= 0)
 		close(fd);
 	while (d && (e = readdir(d))) {
-		if (!is_bundle(e->d_name) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+		if (!lb_medium_bundle_name(e->d_name) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
 		note_print(l, e->d_name, &st);
 		note_file(l, folder, below, e->d_name, &st);
@@ -122,7 +111,7 @@ static void look_at(struct look *l, uint32_t folder, const char *path)
 
 	if (fd < 0)
 		return;
-	own = openat(fd, MEDIA_OWN_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	own = openat(fd, LB_MEDIUM_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (!fstat(fd, &st))
 		f->device = st.st_dev;
 	if (own >= 0) {
@@ -131,7 +120,7 @@ static void look_at(struct look *l, uint32_t folder, const char *path)
 		l->print = lb_crc32(l->print + folder + 1, f, sizeof(*f));
 	}
 	look_into(l, folder, "", fd);
-	look_into(l, folder, MEDIA_OWN_FOLDER "/", own);
+	look_into(l, folder, LB_MEDIUM_FOLDER "/", own);
 }
 
 static void path_of(const struct media *m, const struct media_file *f, char *ret, size_t size)

@@ -12,15 +12,15 @@
 #include <sys/types.h>
 
 #include "flow/recovery.h"
+#include "linux/source_file.h"
 #include "settings.h"
 
 #define MEDIA_FILES 32		/* of all media; more are named by their number only */
 #define MEDIA_NAME_MAX 255
-#define MEDIA_OWN_FOLDER "lifeboat"
 
 struct media_file {
 	uint32_t folder;	/* index of the setting */
-	char name[sizeof(MEDIA_OWN_FOLDER) + MEDIA_NAME_MAX + 1]; /* relative to it */
+	char name[sizeof(LB_MEDIUM_FOLDER) + MEDIA_NAME_MAX + 1]; /* relative to it */
 	bool offered;		/* may be installed as far as its head says, or that could not be read */
 	uint64_t release;	/* signed; 0: not known */
 	char version[LB_VERSION_MAX + 1];

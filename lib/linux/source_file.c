@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -219,4 +220,12 @@ int lb_source_file_open(const char *path, struct lb_source **ret, struct lb_erro
 int lb_source_medium_open(const char *path, struct lb_source **ret, struct lb_error *err)
 {
 	return open_source(path, true, ret, err);
+}
+
+bool lb_medium_bundle_name(const char *name)
+{
+	static const char suffix[] = ".lbu";
+	size_t len = strlen(name), end = sizeof(suffix) - 1;
+
+	return name[0] != '.' && len > end && !strcasecmp(name + len - end, suffix);
 }

@@ -2,7 +2,15 @@
 #ifndef LB_LINUX_SOURCE_FILE_H
 #define LB_LINUX_SOURCE_FILE_H
 
+#include <stdbool.h>
+
 #include "port/source.h"
+
+/* A medium's own folder: bundles lie there or at the root. */
+#define LB_MEDIUM_FOLDER "lifeboat"
+
+/* Is @name, without a folder, that of a bundle? *.lbu in any case; hidden files and a Mac's "._" are not. */
+bool lb_medium_bundle_name(const char *name);
 
 /**
  * lb_source_file_open() - a bundle in a file, or "-" for standard input

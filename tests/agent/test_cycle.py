@@ -187,6 +187,28 @@ def test_a_person_asks_for_recovery_and_leaves_again(board, vendor):
     assert boot(board, vendor) == "main" and board.state() == "confirmed"
 
 
+def test_a_stick_in_main_brings_a_release(board, vendor):
+    """Main and recovery see it in different folders. Without it in recovery main goes on and does not try again."""
+    vendor.publish(1)
+    boot(board, vendor)
+    stick, there = board.data / "stick", board.data / "recovery" / "stick"
+    board.agent_settings.update(handover_dir=str(stick), recovery_dir=str(there))
+    board.recovery_settings.update(media=[str(there)], give_up_s=1)
+    (stick / "lifeboat").mkdir(parents=True)
+    vendor.release(2).rename(stick / "lifeboat" / "r2.lbu")
+    assert board.agent("install", stick, "--once")[0] == 0
+    assert boot(board, vendor) == "requested"
+    recover(board)  # the stick was pulled
+    assert boot(board, vendor) == "main" and board.state() == "confirmed"
+    assert board.agent("install", stick, "--once")[0] == 3, "it would start recovery for ever"
+    assert board.agent("install", stick)[0] == 0
+    there.parent.mkdir()
+    stick.rename(there)
+    assert boot(board, vendor) == "requested"
+    recover(board)
+    assert boot(board, vendor) == "main" and board.holds(vendor.images(2))
+
+
 def test_a_server_asks_for_recovery(board, vendor):
     """The host tool writes the request, recovery waits for nobody, main goes on and does not ask again."""
     board.agent_settings["serial"] = "SN-1"

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 
 import bundles
@@ -193,6 +194,64 @@ def test_install_a_file_as_recovery_will_find_it(main, shop):
     assert main.agent("install", path)[0] == 0
     assert main.status()["request"]["urls"] == ["file:///media/data/sub/two.lbu"]
     assert main.record(REQUEST)["manifest"] == digest(bundle)
+
+
+def test_install_from_a_folder(main, shop, key):
+    """The newest of a medium's bundles; what a person named replaces what was staged before."""
+    shop.offer(1)
+    medium = main.data / "medium"
+    (medium / "lifeboat").mkdir(parents=True)
+    assert main.agent("install", medium)[1]["code"] == "not-found"
+    (medium / "r2.lbu").write_bytes(make_bundle(key, 2))
+    (medium / "lifeboat" / "a b.lbu").write_bytes(make_bundle(key, 4))  # a request has no spaces
+    status, answer = main.agent("install", medium)
+    assert status == 0 and answer["release"] == 2
+    assert "a b.lbu" in main.stderr and "(invalid-argument)" in main.stderr
+    assert main.status()["request"]["urls"] == ["file:///media/data/medium/r2.lbu"]
+    (medium / "lifeboat" / "r3.LBU").write_bytes(make_bundle(key, 3))
+    assert main.agent("install", medium, "--once")[1]["code"] == "busy"
+    assert main.agent("install", medium)[0] == 0
+    assert main.status()["request"]["urls"] == ["file:///media/data/medium/lifeboat/r3.LBU"]
+
+
+def test_a_folder_with_nothing_newer(main, shop, key):
+    shop.offer(5)
+    main.set_release(5)
+    medium = main.data / "medium"
+    medium.mkdir()
+    (medium / "r4.lbu").write_bytes(make_bundle(key, 4))
+    status, answer = main.agent("install", medium)
+    assert status == 3 and answer["text"] == "nothing newer than release 5" and main.power_on() == "main"
+    assert main.agent("install", medium, "--allow-older")[0] == 0
+    assert main.status()["request"]["release"] == 4
+
+
+def test_a_folder_of_which_nothing_can_be_installed(main, shop, stranger, tmp_path):
+    medium = main.data / "medium"
+    medium.mkdir()
+    for name in ("r2.lbu", "r3.lbu"):
+        (medium / name).write_bytes(make_bundle(stranger, 2))
+    assert main.agent("install", medium)[1]["code"] == "signature-invalid"
+    assert main.agent("install", medium, "--once")[1]["code"] == "signature-invalid"
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(medium / "r2.lbu", tmp_path / "elsewhere")
+    status, answer = main.agent("install", tmp_path / "elsewhere")
+    assert status == 1 and "does not lie below" in answer["text"]
+    assert main.agent("install", "https://127.0.0.1:1/r2.lbu", "--once")[1]["code"] == "invalid-argument"
+    assert main.agent("install", "--once")[1]["code"] == "invalid-argument"
+
+
+def test_a_folder_full_of_bundles(main, shop, key):
+    """As many as recovery would look at."""
+    shop.offer(1)
+    medium = main.data / "medium"
+    medium.mkdir()
+    bundle = make_bundle(key, 2)
+    for i in range(35):
+        (medium / f"{i}.lbu").write_bytes(bundle)
+    assert main.agent("install", medium)[0] == 0
+    assert "3 more bundles are passed over: 32 are looked at" in main.stderr
+    assert main.stderr.count("holds release 2") == 32
 
 
 def test_a_remedy_in_a_file_is_found_again(main, key):
