@@ -37,7 +37,7 @@ board="qemu-system-arm qemu-utils nginx-light openssl nbdkit nbdkit-plugin-pytho
 # Tests and checks. u-boot-tools holds independent oracles: mkenvimage, dumpimage.
 tests="libcmocka-dev python3-pytest python3-pytest-xdist python3-cryptography u-boot-tools
 	qemu-user-static shellcheck cppcheck clang llvm libclang-rt-dev strace spin
-	busybox iproute2 chromium chromium-driver python3-selenium fonts-dejavu-core"
+	busybox iproute2 mount chromium chromium-driver python3-selenium fonts-dejavu-core"
 
 # Without optional packages some comparison is skipped, nothing else.
 optional="libclang-rt-dev erofs-utils"

@@ -8,14 +8,14 @@
 #include "cli.h"
 #include "linux/source_file.h"
 
-int bundle_file_open(struct bundle_file *b, const char *path, const struct lb_keyring *ring,
-		     struct lb_error *err)
+static int open_from(struct bundle_file *b, const char *source, const char *path,
+		     const struct lb_keyring *ring, struct lb_error *err)
 {
 	int rc;
 
 	memset(b, 0, sizeof(*b));
 	b->path = path;
-	rc = lb_source_file_open(path, &b->src, err);
+	rc = lb_source_file_open(source, &b->src, err);
 	if (rc)
 		return rc;
 	rc = lb_bundle_read_head(b->src, &b->head, err);
@@ -27,6 +27,20 @@ int bundle_file_open(struct bundle_file *b, const char *path, const struct lb_ke
 	if (!rc)
 		rc = lb_bundle_layout(&b->manifest, b->head.end_offset, &b->layout, err);
 	return cli_prefix(err, path, rc);
+}
+
+int bundle_file_open(struct bundle_file *b, const char *path, const struct lb_keyring *ring,
+		     struct lb_error *err)
+{
+	return open_from(b, path, path, ring, err);
+}
+
+int bundle_file_open_fd(struct bundle_file *b, int fd, const char *path,
+			const struct lb_keyring *ring, struct lb_error *err)
+{
+	char source[CLI_FD_PATH];
+
+	return open_from(b, cli_fd_path(fd, source), path, ring, err);
 }
 
 void bundle_file_close(struct bundle_file *b)

@@ -25,6 +25,9 @@ struct bundle_file {
  */
 int bundle_file_open(struct bundle_file *b, const char *path, const struct lb_keyring *ring,
 		     struct lb_error *err) LB_MUST_CHECK;
+/* The same for a file that is open already; @path: its name for messages. @fd stays open and where it is. */
+int bundle_file_open_fd(struct bundle_file *b, int fd, const char *path,
+			const struct lb_keyring *ring, struct lb_error *err) LB_MUST_CHECK;
 void bundle_file_close(struct bundle_file *b);
 
 /*

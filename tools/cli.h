@@ -63,6 +63,13 @@ void cli_progress_end(struct cli_progress *p);
 int cli_read_file(const char *path, size_t max_len, char **ret, size_t *ret_len,
 		  struct lb_error *err) LB_MUST_CHECK;
 
+/*
+ * A name of what @fd has open, for this process and its children for as long as it is open: whoever
+ * opens that gets the same file, whatever its old name leads to by then.
+ */
+#define CLI_FD_PATH 40
+const char *cli_fd_path(int fd, char ret[CLI_FD_PATH]);
+
 /* All or nothing at the given place; -LB_E_IO. */
 int cli_pread_full(int fd, void *buf, size_t len, uint64_t offset) LB_MUST_CHECK;
 int cli_write_full(int fd, const void *buf, size_t len) LB_MUST_CHECK;

@@ -124,7 +124,7 @@ static int open_verified(struct stick_file *f, const struct lb_keyring *ring, st
 	f->bytes = (uint64_t)st.st_size;
 	if (f->bytes > FILE_MAX)
 		return lb_error_set(err, LB_E_TOO_BIG, "%s: FAT stores files of less than 4 GiB", f->path);
-	rc = bundle_file_open(&b, f->path, ring, err);
+	rc = bundle_file_open_fd(&b, f->fd, f->path, ring, err);
 	if (!rc)
 		rc = bundle_file_check(&b, err);
 	f->release = b.manifest.release;
@@ -152,38 +152,42 @@ static uint64_t needed_bytes(const struct stick *s)
 	return sum;
 }
 
-static int fill(const struct stick *s, const char *path, struct lb_error *err)
+static int fill(const struct stick *s, struct stick_medium *m, struct lb_error *err)
 {
-	int rc = stick_format(path, err);
+	int rc = stick_format(m, err);
 
 	for (int i = 0; !rc && i < s->count; i++)
-		rc = stick_put(path, s->files[i].name, s->files[i].fd, err);
+		rc = stick_put(m, s->files[i].name, s->files[i].fd, err);
 	if (!rc && s->reinstall)
-		rc = stick_put(path, "reinstall", -1, err);
+		rc = stick_put(m, "reinstall", -1, err);
 	if (!rc)
-		rc = stick_settle(path, err);
+		rc = stick_settle(m, err);
 	for (int i = 0; !rc && i < s->count; i++)
-		rc = stick_compare(path, s->files[i].name, s->files[i].fd, err);
+		rc = stick_compare(m, s->files[i].name, s->files[i].fd, err);
 	return rc;
 }
 
 static int make_device(const struct stick *s, struct lb_error *err)
 {
-	uint64_t room;
-	int rc = stick_device_check(s->target, s->force, &room, err);
+	struct stick_medium m;
+	int rc = stick_device_open(s->target, s->force, &m, err);
 
 	if (rc)
 		return rc;
-	if (room < needed_bytes(s))
-		return lb_error_set(err, LB_E_TOO_BIG, "%s has %llu bytes, %llu are needed", s->target,
-				    (unsigned long long)room, (unsigned long long)needed_bytes(s));
-	return fill(s, s->target, err);
+	if (m.bytes < needed_bytes(s))
+		rc = lb_error_set(err, LB_E_TOO_BIG, "%s has %llu bytes, %llu are needed", s->target,
+				  (unsigned long long)m.bytes, (unsigned long long)needed_bytes(s));
+	else
+		rc = fill(s, &m, err);
+	stick_close(&m);
+	return rc;
 }
 
 /* Appears under its name when it was read back. */
 static int make_image(const struct stick *s, struct lb_error *err)
 {
 	uint64_t size = s->size_mib ? (uint64_t)s->size_mib * LB_MIB : needed_bytes(s);
+	struct stick_medium m;
 	struct cli_file file;
 	int rc;
 
@@ -198,8 +202,9 @@ static int make_image(const struct stick *s, struct lb_error *err)
 		return rc;
 	if (ftruncate(file.fd, (off_t)size))
 		rc = cli_errno(err, s->target, "written");
+	stick_image(s->target, file.fd, &m);
 	if (!rc)
-		rc = fill(s, file.temporary, err);
+		rc = fill(s, &m, err);
 	if (!rc)
 		rc = cli_file_commit(&file, err);
 	cli_file_abort(&file);

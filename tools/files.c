@@ -12,6 +12,12 @@
 
 #include "cli.h"
 
+const char *cli_fd_path(int fd, char ret[CLI_FD_PATH])
+{
+	snprintf(ret, CLI_FD_PATH, "/proc/%d/fd/%d", (int)getpid(), fd);
+	return ret;
+}
+
 int cli_pread_full(int fd, void *buf, size_t len, uint64_t offset)
 {
 	char *p = buf;

@@ -14,24 +14,15 @@
 #define MTOOLS "mtools"
 #define PART_BYTES (64u * LB_KIB)
 
-int stick_format(const char *path, struct lb_error *err)
-{
-	const char *const format[] = { "mkfs.vfat", "-F", "32", "-I", "-n", "LIFEBOAT", path, NULL };
-	const char *const folder[] = { "mmd", "-i", path, "::/" STICK_FOLDER, NULL };
-	int rc = other_tool_run(format, "dosfstools", -1, -1, err);
-
-	return rc ? rc : other_tool_run(folder, MTOOLS, -1, -1, err);
-}
-
 static void inside(const char *name, char *ret, size_t size)
 {
 	snprintf(ret, size, "::/" STICK_FOLDER "/%s", name);
 }
 
-int stick_put(const char *path, const char *name, int input, struct lb_error *err)
+int stick_put(const struct stick_medium *m, const char *name, int input, struct lb_error *err)
 {
 	char place[300];
-	const char *const copy[] = { "mcopy", "-i", path, "-", place, NULL };
+	const char *const copy[] = { "mcopy", "-i", m->path, "-", place, NULL };
 
 	inside(name, place, sizeof(place));
 	if (input >= 0 && lseek(input, 0, SEEK_SET))
@@ -39,17 +30,11 @@ int stick_put(const char *path, const char *name, int input, struct lb_error *er
 	return cli_prefix(err, name, other_tool_run(copy, MTOOLS, input, -1, err));
 }
 
-int stick_settle(const char *path, struct lb_error *err)
+int stick_settle(const struct stick_medium *m, struct lb_error *err)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return cli_errno(err, path, "opened");
-	if (fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
-		rc = cli_errno(err, path, "flushed");
-	if (close(fd) && !rc)
-		rc = cli_errno(err, path, "flushed");
-	return rc;
+	if (fsync(m->fd) || posix_fadvise(m->fd, 0, 0, POSIX_FADV_DONTNEED))
+		return cli_errno(err, m->name, "flushed");
+	return 0;
 }
 
 /* Up to @len bytes, fewer only at the end; -1. */
@@ -87,10 +72,11 @@ static int compare(int a, int b, const char *name, struct lb_error *err)
 	return same ? 0 : lb_error_set(err, LB_E_DIGEST, differs, name);
 }
 
-int stick_compare(const char *path, const char *name, int expected, struct lb_error *err)
+int stick_compare(const struct stick_medium *m, const char *name, int expected,
+		  struct lb_error *err)
 {
 	char place[300];
-	const char *const copy[] = { "mcopy", "-i", path, place, "-", NULL };
+	const char *const copy[] = { "mcopy", "-i", m->path, place, "-", NULL };
 	struct lb_error why = { 0 };
 	struct other_tool tool;
 	int ends[2], rc, end;

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 
@@ -169,3 +170,122 @@ def test_disk_that_is_mounted_is_refused_even_if_forced(tool, bundles, empty_dis
          "key.pub.pem", "--force"], cwd=tool.folder, capture_output=True, text=True, check=False,
         env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
     assert done.returncode == 1 and "is mounted, or in use otherwise (busy)" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_a_bundle_is_opened_once(tool, bundles):
+    """What is verified is what is copied, whatever lies under its name by then."""
+    log = tool.folder / "opened"
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", log, "-e", "trace=open,openat", tool.program, "stick", "stick.img",
+         bundles[0].name, "-k", "key.pub.pem"], cwd=tool.folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert done.returncode == 0, done.stderr
+    assert len([line for line in log.read_text().splitlines() if f'"{bundles[0].name}"' in line]) == 1
+
+
+# ---- a real block device ---------------------------------------------------
+
+
+def losetup(*words):
+    try:
+        return subprocess.run(["losetup", *words], capture_output=True, text=True, check=True).stdout.strip()
+    except FileNotFoundError:
+        pytest.skip("losetup is not installed")
+    except subprocess.CalledProcessError as why:
+        pytest.skip(f"no loop device can be set up here: {why.stderr.strip()}")
+
+
+@pytest.fixture
+def loop(tool):
+    """A block device of 100 MiB that is ours; behind() is the file that it is made of."""
+    backing = tool.folder / "disk.img"
+    backing.write_bytes(b"mine" * 1024)
+    os.truncate(backing, 100 << 20)
+    node = losetup("--find", "--show", backing)
+    yield node
+    subprocess.run(["losetup", "--detach", node], check=True, capture_output=True)
+
+
+def behind(tool):
+    return tool.folder / "disk.img"
+
+
+def stick_on(tool, *words_, env=None):
+    """As stick(), but for what mtools says of a disk without cylinders, which a loop device is."""
+    done = subprocess.run([tool.program, "stick", *words_, "-k", "key.pub.pem", "--force"], cwd=tool.folder,
+                          capture_output=True, text=True, check=False, env={**os.environ, **(env or {})})
+    noise_ = "Could not get geometry of device (Inappropriate ioctl for device)"
+    assert done.returncode == 0 and not done.stderr.replace(noise_, "").strip(), done.stderr
+    return done.stdout
+
+
+def test_block_device_holds_the_bundles(tool, bundles, loop):
+    said = stick_on(tool, loop, *bundles, "--reinstall")
+    assert f"{loop}: lifeboat/r2.lbu, release 2, verified and read back" in said
+    for medium in (loop, behind(tool)):  # read from the device, and what reached the medium
+        assert listed(medium) == ["lifeboat/r1.lbu", "lifeboat/r2.lbu", "lifeboat/reinstall"]
+        for bundle in bundles:
+            assert content(medium, f"lifeboat/{bundle.name}") == bundle.read_bytes()
+        subprocess.run(["fsck.vfat", "-n", medium], check=True, capture_output=True)
+    with open(loop, "rb") as f:
+        assert b"FAT32" in f.read(512)
+    assert os.path.getsize(behind(tool)) == 100 << 20
+
+
+def test_block_device_that_is_not_removable_is_left_alone(tool, bundles, loop):
+    text = tool.refuses("source-refused", "stick", loop, bundles[0], "-k", "key.pub.pem")
+    assert "not removable" in text and behind(tool).read_bytes()[:4096] == b"mine" * 1024
+
+
+def test_block_device_that_is_too_small_is_left_alone(tool, bundles, loop):
+    os.truncate(behind(tool), 50 << 20)
+    losetup("--set-capacity", loop)
+    text = tool.refuses("image-too-large", "stick", loop, bundles[0], "-k", "key.pub.pem", "--force")
+    assert f"{50 << 20} bytes" in text and behind(tool).read_bytes()[:4096] == b"mine" * 1024
+
+
+def test_block_device_that_is_mounted_is_left_alone(tool, bundles, loop):
+    folder = tool.folder / "mounted"
+    folder.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", "-F", loop], check=True, capture_output=True)
+    done = subprocess.run(["mount", "-t", "ext4", loop, folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    try:
+        (folder / "file").write_text("mine")
+        text = tool.refuses("busy", "stick", loop, bundles[0], "-k", "key.pub.pem", "--force")
+        assert f"{loop} is mounted" in text
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    subprocess.run(["fsck.ext4", "-f", "-n", loop], check=True, capture_output=True)
+    assert subprocess.run(["debugfs", "-R", "cat file", loop], check=True, capture_output=True).stdout == b"mine"
+
+
+@pytest.mark.parametrize("program", ["mmd", "mcopy"])
+def test_nobody_can_mount_a_block_device_meanwhile(tool, bundles, loop, program):
+    """The kernel's word to who wants it alone, as a mount does, while the tools are at work."""
+    probe = tool.folder / "probe.py"
+    probe.write_text(f"""import os
+try:
+    os.close(os.open({loop!r}, os.O_RDWR | os.O_EXCL))
+    print("free")
+except OSError as e:
+    print(e.strerror)
+""")
+    env = stand_in(tool, program, f'{sys.executable} probe.py >>said\nexec {shutil.which(program)} "$@"\n')
+    stick_on(tool, loop, bundles[0], env=env)
+    said = (tool.folder / "said").read_text().splitlines()
+    assert said and set(said) == {"Device or resource busy"}
+    assert subprocess.run([sys.executable, probe], check=True, capture_output=True).stdout == b"free\n"
+
+
+def test_the_disk_that_was_looked_at_is_the_one_that_is_erased(tool, bundles, loop):
+    """Its name leads elsewhere by then."""
+    name = tool.folder / "stick"
+    name.symlink_to(loop)
+    (tool.folder / "other").write_bytes(bytes(100 << 20))
+    env = stand_in(tool, "mkfs.vfat", f'ln -sfn other stick\nexec {shutil.which("mkfs.vfat", path="/usr/sbin:/sbin")} "$@"\n')
+    stick_on(tool, "stick", bundles[0], env=env)
+    assert listed(loop) == ["lifeboat/r1.lbu"]
+    assert not any((tool.folder / "other").read_bytes())
