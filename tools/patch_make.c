@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #include "base/bytes.h"
+#include "bundle/bundle.h"
 #include "bundle/chunker.h"
 #include "patch.h"
 
@@ -164,7 +165,8 @@ static bool find_nodes(struct make *k)
 
 struct encoder {
 	ZSTD_CCtx *cctx;
-	uint8_t *prefix, *out; /* owned */
+	ZSTD_DCtx *dctx;
+	uint8_t *prefix, *out, *decoded; /* owned */
 	size_t out_room;
 };
 
@@ -208,11 +210,30 @@ static size_t compress(struct encoder *e, const uint8_t *data, size_t len, size_
 	return ZSTD_compress2(e->cctx, e->out, e->out_room, data, len);
 }
 
+/* Nothing leaves the packer of which a device would not make what was signed. */
+static int decode(const struct make *k, struct encoder *e, const struct patch_node *n, size_t prefix,
+		  size_t bytes)
+{
+	struct lb_chunk chunk = {
+		.type = LB_CHUNK_DATA,
+		.length = n->length,
+		.stored_length = (uint32_t)bytes,
+		.offset = n->offset,
+	};
+	struct pack_entry c;
+
+	pack_entry_get(k->p->image->index, n->number, &c);
+	chunk.sha256 = c.sha256;
+	return lb_chunk_decode(e->dctx, LB_ENC_ZSTD_FRAMES, &chunk, e->prefix, prefix, e->out,
+			       e->decoded);
+}
+
 static int encode(struct make *k, struct encoder *e, struct patch_node *n)
 {
 	const uint8_t *data = k->new.bytes + n->offset;
 	int regions = patch_regions(k->table, data, n->length, n->regions);
 	size_t prefix, bytes;
+	int rc;
 
 	if (regions <= 0)
 		return regions;
@@ -226,6 +247,9 @@ static int encode(struct make *k, struct encoder *e, struct patch_node *n)
 	if (bytes + LB_PATCH_STEP_BYTES + n->region_count * LB_PATCH_REGION_BYTES >=
 	    n->plain_length)
 		return 0;
+	rc = decode(k, e, n, prefix, bytes);
+	if (rc)
+		return rc;
 	n->frame = malloc(bytes);
 	if (!n->frame)
 		return -LB_E_NOMEM;
@@ -252,13 +276,20 @@ static struct patch_node *take(struct make *k)
 static void *work(void *arg)
 {
 	struct make *k = arg;
-	struct encoder e = { .cctx = ZSTD_createCCtx(), .prefix = malloc(LB_PATCH_PREFIX_MAX),
-			     .out_room = ZSTD_compressBound(LB_CHUNK_MAX_BYTES) };
+	struct encoder e = {
+		.cctx = ZSTD_createCCtx(),
+		.dctx = ZSTD_createDCtx(),
+		.prefix = malloc(LB_PATCH_PREFIX_MAX),
+		.decoded = malloc(LB_CHUNK_MAX_BYTES),
+		.out_room = ZSTD_compressBound(LB_CHUNK_MAX_BYTES),
+	};
 	struct patch_node *n;
+	bool ready;
 
 	e.out = malloc(e.out_room);
+	ready = e.cctx && e.dctx && e.prefix && e.decoded && e.out;
 	while ((n = take(k))) {
-		int rc = e.cctx && e.prefix && e.out ? encode(k, &e, n) : -LB_E_NOMEM;
+		int rc = ready ? encode(k, &e, n) : -LB_E_NOMEM;
 
 		if (!rc)
 			continue;
@@ -267,8 +298,10 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&k->lock);
 	}
 	ZSTD_freeCCtx(e.cctx);
+	ZSTD_freeDCtx(e.dctx);
 	free(e.prefix);
 	free(e.out);
+	free(e.decoded);
 	return NULL;
 }
 
