@@ -5,7 +5,7 @@
 UPD := $(B)/tests/board/update
 UPDATE_TEST_FILES := $(UPD)/release-1.lbu $(UPD)/release-2.lbu $(UPD)/release-2-sick.lbu \
 	$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb \
-	$(UPD)/recovery-knows.itb $(UPD)/recovery-visit.itb
+	$(UPD)/recovery-knows.itb $(UPD)/recovery-visit.itb $(UPD)/recovery-lamp.itb
 
 # $(call update_description,RELEASE,ROOT)
 define update_description
@@ -47,20 +47,21 @@ $(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
 	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) --chunking 4 -o $@
 
 # the same recovery with shorter times; one that asks as often, but does not give up; one
-# whose slot root cannot be written; one that knows a server by itself; and one that waits
-# a quarter of a minute for a person
+# whose slot root cannot be written; one that knows a server by itself; one that waits
+# a quarter of a minute for a person; and one whose end can be looked at for a while
 HASTY_brisk := give_up_s=600 stall_s=15
 HASTY_rom := root=/dev/vda
 HASTY_knows := urls=https://10.0.2.100:8443/rescue.lbu
 HASTY_visit := idle_s=15
 $(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb $(UPD)/recovery-knows.itb \
-		$(UPD)/recovery-visit.itb: \
+		$(UPD)/recovery-visit.itb $(UPD)/recovery-lamp.itb: \
 		$(UPD)/recovery-%.itb: tests/board/hasty.py \
 		tests/board/update.mk $(IMG)/recovery.itb
 	@mkdir -p $(@D)
 	$(Q)rm -rf $(UPD)/root-$* && cp -R $(IMG)/recovery-root $(UPD)/root-$*
 	$(Q)$(PYTHON) tests/board/hasty.py $(UPD)/root-$*/etc/lifeboat/recovery.json $(HASTY_$*)
 	$(Q)sed -i 's/^PAUSE_S=.*/PAUSE_S=5/' $(UPD)/root-$*/init
+	$(Q)$(if $(filter lamp,$*),sed -i 's/^reboot -f/sleep 5; &/' $(UPD)/root-$*/init)
 	$(Q)images/ramdisk.sh $(UPD)/ramdisk-$*.cpio.xz $(UPD)/root-$*
 	$(Q)$(FIT_ENV) images/fit.sh images/recovery.its $@ COMPATIBLE=$(BOARD_COMPATIBLE) \
 		$(B)/deps/linux/Image.lzma:kernel.lzma $(IMG)/board.dtb:board.dtb \
