@@ -19,6 +19,7 @@
 #include "files.h"
 #include "memory.h"
 #include "process.h"
+#include "visit.h"
 
 uint64_t agent_daemon_random(uint64_t bound)
 {
@@ -105,6 +106,7 @@ static uint64_t reboot(struct daemon *d)
 struct situation {
 	enum lb_state_name state;
 	bool reboot_missing; /* staged by us, but the reboot into recovery did not happen */
+	bool visit_missing;  /* the same for a visit that a server asked for */
 	struct agent_memory memory;
 };
 
@@ -118,6 +120,7 @@ static int look(struct daemon *d, struct situation *ret, struct lb_error *err)
 	agent_memory_load(d->a, &ret->memory);
 	ret->state = dev.state.name;
 	ret->reboot_missing = agent_attempt_reboots(&dev, &ret->memory.attempt);
+	ret->visit_missing = agent_visit_due(&dev, &ret->memory);
 	agent_device_close(&dev);
 	return 0;
 }
@@ -127,24 +130,28 @@ static int look(struct daemon *d, struct situation *ret, struct lb_error *err)
  * count is stored before: a device that always comes back to main waits longer each time.
  * Milliseconds until the next step.
  */
-static uint64_t reboot_again(struct daemon *d, struct agent_memory *m)
+static uint64_t reboot_again(struct daemon *d, struct situation *now)
 {
 	const struct agent_settings *set = &d->a->set;
-	struct agent_attempt *t = &m->attempt;
+	struct agent_memory *m = &now->memory;
+	uint32_t *reboots = now->visit_missing ? &m->visit_reboots : &m->attempt.reboots;
 	uint64_t now_ms = lb_clock_ms(d->a->clock);
 	struct lb_error err = { 0 };
 
 	if (!d->reboot_at_ms)
-		d->reboot_at_ms = now_ms + 1 + (!t->reboots ? 0 :
-			agent_backoff_s(set->retry_min_s, set->retry_max_s, t->reboots) * 1000);
+		d->reboot_at_ms = now_ms + 1 + (!*reboots ? 0 :
+			agent_backoff_s(set->retry_min_s, set->retry_max_s, *reboots) * 1000);
 	if (now_ms < d->reboot_at_ms) {
 		agent_daemon_show(d, "waiting to reboot into recovery again", false);
 		return d->reboot_at_ms - now_ms;
 	}
-	t->reboots++;
+	++*reboots;
 	if (agent_memory_save(d->a, m, &err))
 		agent_daemon_complain(d, &err);
-	agent_say(d->a, "release %" PRIu64 " is staged, but main still runs", t->release);
+	if (now->visit_missing)
+		agent_say(d->a, "a server has asked for recovery, but main still runs");
+	else
+		agent_say(d->a, "release %" PRIu64 " is staged, but main still runs", m->attempt.release);
 	if (agent_reboot(d->a, &err))
 		agent_daemon_complain(d, &err);
 	d->reboot_at_ms = 0;
@@ -194,8 +201,8 @@ static uint64_t step(struct daemon *d)
 		return d->a->set.retry_min_s * 1000;
 	}
 	state = now.state;
-	if (now.reboot_missing && d->a->set.reboot_count)
-		return reboot_again(d, &now.memory);
+	if ((now.reboot_missing || now.visit_missing) && d->a->set.reboot_count)
+		return reboot_again(d, &now);
 	d->reboot_at_ms = 0;
 	if (state == LB_STATE_CONFIRMED)
 		return attend(d);
@@ -232,6 +239,7 @@ static int begin(struct daemon *d, struct agent_device *dev, struct lb_error *er
 		return rc;
 	agent_memory_load(d->a, &m);
 	agent_attempt_settle(d->a, dev, &m);
+	agent_visit_settle(d->a, dev, &m);
 	agent_say(d->a, "release %" PRIu64 " runs, state %s", d->a->running.release,
 		  lb_state_text(dev->state.name));
 	return 0;

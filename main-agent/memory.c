@@ -129,6 +129,8 @@ static void add_visits(cJSON *root, const struct agent_memory *m)
 {
 	cJSON *list = m->visit_count ? cJSON_AddArrayToObject(root, "visits") : NULL;
 
+	cJSON_AddBoolToObject(root, "visit_pending", m->visit_pending);
+	cJSON_AddNumberToObject(root, "visit_reboots", m->visit_reboots);
 	for (uint32_t i = 0; i < m->visit_count; i++)
 		cJSON_AddItemToArray(list, agent_visit_json(&m->visits[i]));
 }
@@ -146,6 +148,8 @@ void agent_memory_load(const struct agent *a, struct agent_memory *ret)
 	take_text(root, "etag", ret->etag, sizeof(ret->etag));
 	read_attempt(cJSON_GetObjectItemCaseSensitive(root, "attempt"), &ret->attempt);
 	read_visits(cJSON_GetObjectItemCaseSensitive(root, "visits"), ret);
+	ret->visit_pending = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "visit_pending"));
+	ret->visit_reboots = (uint32_t)number(root, "visit_reboots");
 	read_once(cJSON_GetObjectItemCaseSensitive(root, "once"), ret);
 	cJSON_Delete(root);
 }

@@ -39,6 +39,8 @@ struct agent_memory {
 	struct agent_attempt attempt;
 	uint32_t once_count;
 	uint8_t once[AGENT_ONCE_MAX][LB_SHA256_BYTES]; /* manifests that --once staged, the newest last */
+	bool visit_pending;	/* the newest visit was asked for, recovery has not run since */
+	uint32_t visit_reboots; /* tried again for it, without effect so far */
 	uint32_t visit_count;
 	struct agent_visit visits[AGENT_VISITS_MAX]; /* the newest is the last one */
 };

@@ -71,6 +71,10 @@ static bool visit(struct daemon *d, struct agent_device *dev, const struct lb_ch
 	char text[128];
 	int rc;
 
+	if (agent_visit_due(dev, m)) { /* somebody else reboots: nothing takes the visit's place */
+		agent_detail(d->a, "the next boot starts recovery, as a server has asked");
+		return true;
+	}
 	if (!v)
 		return false;
 	rc = agent_visit_start(d->a, dev, ch, v, m, &why);

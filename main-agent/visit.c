@@ -109,6 +109,8 @@ int agent_visit_start(const struct agent *a, struct agent_device *d, const struc
 		return lb_error_set(err, LB_E_BUSY, "request %s for recovery waits: the device is about "
 				    "to start recovery, or on trial", v->id);
 	note = remember(a, ch, m, v->id, ASKED);
+	m->visit_pending = true;
+	m->visit_reboots = 0;
 	rc = agent_memory_save(a, m, err);
 	if (rc)
 		return rc;
@@ -117,8 +119,27 @@ int agent_visit_start(const struct agent *a, struct agent_device *d, const struc
 		agent_say(a, "the server asks for recovery, request %s (" ASKED ")", v->id);
 		return 0;
 	}
+	m->visit_pending = false;
 	snprintf(note->code, sizeof(note->code), "%s", lb_error_name(rc));
 	if (agent_memory_save(a, m, &why))
 		agent_error(a, "%s; `status` will call request %s done", why.text, v->id);
 	return rc;
+}
+
+bool agent_visit_due(const struct agent_device *d, const struct agent_memory *m)
+{
+	return m->visit_pending && d->state.name == LB_STATE_CONFIRMED &&
+	       d->boot_status.target == LB_BOOT_RECOVERY;
+}
+
+void agent_visit_settle(const struct agent *a, const struct agent_device *d, struct agent_memory *m)
+{
+	struct lb_error err = { 0 };
+
+	if (!m->visit_pending || agent_visit_due(d, m))
+		return;
+	m->visit_pending = false;
+	m->visit_reboots = 0;
+	if (agent_memory_save(a, m, &err))
+		agent_detail(a, "%s; the visit to recovery is not forgotten", err.text);
 }

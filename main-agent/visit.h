@@ -49,4 +49,10 @@ int agent_visit_start(const struct agent *a, struct agent_device *d, const struc
 		      const struct lb_channel_visit *v, struct agent_memory *m,
 		      struct lb_error *err) LB_MUST_CHECK;
 
+/* It was asked for, and main still runs: the reboot did not happen. */
+bool agent_visit_due(const struct agent_device *d, const struct agent_memory *m);
+
+/* Forgets that, once recovery has run or the device does something else. */
+void agent_visit_settle(const struct agent *a, const struct agent_device *d, struct agent_memory *m);
+
 #endif

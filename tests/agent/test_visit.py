@@ -18,7 +18,7 @@ def visit(name, *serials, until=None):
 @pytest.fixture
 def seen(main, shop):
     """The device is SN-1, asks every second, and has seen the channel before: release 1, no request."""
-    main.agent_settings.update(serial="SN-1", interval=1)
+    main.agent_settings.update(serial="SN-1", interval=1, health_retry=600)
     shop.offer(1, created=int(time.time()))
     assert main.agent("check")[0] == 3
     shop.ask = lambda *visits, releases=(1,): shop.offer(*releases, created=int(time.time()),
@@ -198,6 +198,38 @@ def test_a_visit_that_is_due_already_comes_first(seen, shop):
     with seen.daemon() as d:
         d.until(seen.reboots)
     assert memory(seen)["visits"][-1]["id"] == "a"
+
+
+def test_a_reboot_that_did_not_happen_is_made_up_for(seen, shop):
+    """The agent is killed before it, then the command has no effect; recovery's visit ends it."""
+    shop.ask(visit("a"), releases=(1, 2))
+    reboot, seen.agent_settings["reboot"] = seen.agent_settings["reboot"], ["/bin/sh", "-c", "kill -9 $PPID"]
+    with seen.daemon() as d:
+        d.process.wait(timeout=60)
+    assert seen.power_on() == "requested" and not seen.reboots()
+    seen.agent_settings.update(reboot=reboot, retry_min=1, retry_max=1)
+    with seen.daemon() as d:
+        d.until(lambda: seen.reboots() >= 2)
+    assert memory(seen)["visit_reboots"] >= 2 and seen.record(REQUEST)["recovery_only"] is True
+    assert "a server has asked for recovery, but main still runs" in d.log
+    given_back(seen)
+    with seen.daemon() as d:
+        d.until(lambda: seen.state() == "requested")
+    assert memory(seen)["visit_pending"] is False and seen.status()["request"]["release"] == 2
+
+
+def test_a_visit_is_not_replaced_by_an_update_where_somebody_else_reboots(seen, shop):
+    seen.agent_settings["reboot"] = "none"
+    shop.ask(visit("a"), releases=(1, 2))
+    with seen.daemon() as d:
+        d.until(lambda: seen.power_on() == "requested")
+    with seen.daemon() as d:
+        polls(seen, shop, d, 3)
+        assert seen.record(REQUEST)["recovery_only"] is True and seen.state() == "confirmed"
+    given_back(seen)
+    with seen.daemon() as d:
+        d.until(lambda: seen.state() == "requested")
+    assert seen.status()["request"]["release"] == 2
 
 
 @pytest.mark.parametrize("raw,serial", [(b"SN-1\0", "SN-1"), (b"SN-1\n", "SN-1"), (b"SN-1", "SN-1"), (b"SN 1\n", ""),
