@@ -29,6 +29,7 @@ struct lb_job_order {
 	uint64_t blame_release;
 	uint64_t failed_release;	 /* rescue: no URL's word is taken for this one again */
 	uint64_t started_ms;
+	bool erased;			 /* the user's data: what the visit was for is done */
 };
 
 bool lb_job_stopped(struct lb_recovery *r);

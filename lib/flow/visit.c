@@ -61,6 +61,7 @@ int lb_job_erase(struct lb_recovery *r, struct lb_job_order *job, struct lb_erro
 	lb_say(r->report, LB_LEVEL_INFO, "reset", "the user's data is erased: %llu bytes are zeros",
 	       (unsigned long long)rs.counters.total_bytes);
 	lb_job_persist(r);
+	job->erased = true;
 	return 0;
 }
 
@@ -89,6 +90,8 @@ static int reset_now(struct lb_recovery *r, struct lb_job_order *job, bool main_
 /* What makes a person's visit end without an update; NULL: nothing yet. */
 static const char *end_of_visit(struct lb_recovery *r, const struct lb_job_order *job)
 {
+	if (job->erased)
+		return "with its data erased";
 	if (r->cancelled && r->cancelled(r->cancelled_ctx))
 		return "as was asked for";
 	if (r->limits.idle_ms && lb_clock_ms(r->clock) - job->started_ms >= r->limits.idle_ms)
@@ -107,9 +110,8 @@ static int wait_for_offer(struct lb_recovery *r, struct lb_job_order *job, bool 
 	       refused ? " that can be installed" : "");
 	lb_job_persist(r);
 	while (!(offers = lb_job_offers(r)) || offers == refused) {
-		bool wiped = reset_is_wanted(r, job);
-		int code = wiped ? reset_now(r, job, main_is_good, err) : 0;
-		const char *why = !main_is_good ? NULL : wiped ? "with its data erased" : end_of_visit(r, job);
+		int code = reset_is_wanted(r, job) ? reset_now(r, job, main_is_good, err) : 0;
+		const char *why = main_is_good ? end_of_visit(r, job) : NULL;
 
 		if (code) {
 			*end = LB_END_STOPPED;

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device import MIB, STATE_BYTES, garbage
+from device import MIB, STATE_BYTES, garbage, log_encode
 from test_flow import confirm, install, serving  # noqa: F401 - a fixture
 from test_page import CODE, page  # noqa: F401
 
@@ -147,6 +147,19 @@ def test_device_without_records_is_given_main_back(full):
     p.run.wait_for_code("waiting")
     assert reset(p)[0] == 202 and p.run.wait() == 3
     assert is_empty(p.device) and p.device.power_on() == "main"
+
+
+def test_reset_that_a_visit_goes_on_with_ends_the_visit(full, serving):  # noqa: F811
+    """The power went while a device was erased whose flag says manual: nobody is waited for once more."""
+    p = full()
+    device = p.device
+    install(device, serving[1])
+    confirm(device)
+    device.write("state", log_encode(device.records() | {RESET: b'{"pending":1}'}))
+    device.put_env(lifeboat_boot="manual")
+    status, run = device.run(reason="manual")
+    assert status == 3 and "with its data erased" in run.text(), run.text()
+    assert is_empty(device) and device.record(RESET) == {"pending": 0} and device.power_on() == "main"
 
 
 def test_kill_at_every_write_ends_in_all_or_nothing(full, serving, tmp_path):  # noqa: F811
