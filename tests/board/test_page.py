@@ -41,9 +41,9 @@ def shown_code(board):
     return board.wait_for(r"code for the page: ([A-Z0-9-]+)\s", regex=True, timeout=LONG)[1]
 
 
-def post(port, path, body, code):
+def post(port, path, body, code, kind="application/octet-stream"):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
-    c.request("POST", path, body, {"X-Lifeboat-Code": code, "Content-Type": "application/octet-stream"})
+    c.request("POST", path, body, {"X-Lifeboat-Code": code, "Content-Type": kind})
     r = c.getresponse()
     answer = r.status, r.read().decode()
     c.close()
