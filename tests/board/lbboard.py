@@ -239,16 +239,35 @@ class Board:
         self.cut_power()
         self._log.close()
 
+    def _connect(self, name):
+        """To a socket in the work folder, whose whole path may be too long; QEMU makes it at its start."""
+        end = time.monotonic() + PATIENCE_S
+        here = os.open(self.work, os.O_PATH)
+        try:
+            while True:
+                sock = socket.socket(socket.AF_UNIX)
+                sock.settimeout(PATIENCE_S)
+                try:
+                    sock.connect(f"/proc/self/fd/{here}/{name}")
+                    return sock
+                except (FileNotFoundError, ConnectionRefusedError):
+                    sock.close()
+                    if not self._alive or time.monotonic() > end:
+                        raise
+                time.sleep(0.05)
+        finally:
+            os.close(here)
+
+    def qtest(self, command):
+        """A command of QEMU's qtest protocol, on the socket "qtest" (@qemu_args). Returns its answer."""
+        with self._connect("qtest") as sock:
+            sock.sendall(command.encode() + b"\n")
+            return sock.makefile(encoding="ascii").readline().strip()
+
     def monitor(self, command):
         """A command for QEMU's monitor, such as "set_link n0 off". Returns its answer."""
         prompt = b"(qemu) "
-        with socket.socket(socket.AF_UNIX) as sock:
-            here = os.open(self.work, os.O_PATH)
-            try:
-                sock.connect(f"/proc/self/fd/{here}/monitor")
-            finally:
-                os.close(here)
-            sock.settimeout(PATIENCE_S)
+        with self._connect("monitor") as sock:
             answer = b""
             for text in (None, command):
                 if text is not None:

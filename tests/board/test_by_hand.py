@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ways into recovery by hand: the power switch, a key on the console."""
+"""Ways into recovery by hand: the power switch, a key on the console, a button."""
+import re
 import string
 import time
 
-from lbboard import PATIENCE_S
+from lbboard import PATIENCE_S, Board
 from lbfield import make_stick, state_name
 
 MAIN_1 = "main OS release 1 is up"
@@ -98,3 +99,32 @@ def test_other_keys_change_nothing(field):
     type_until(board, others, "Starting kernel", RECOVERY)
     board.wait_for(MAIN_1, never=RECOVERY)
     assert "=> " not in board.output
+
+
+# --- a button
+
+BUTTON = 3  # pin of the GPIO controller; QEMU's power key is let go by itself after 100 ms, this one is not
+WAITS_FOR_CONT = ["-S", "-qtest", "unix:qtest,server=on,wait=off", "-qtest-log", "none"]
+
+
+def hold_button(board):
+    controller = re.search(r"/(device\[\d+\]) \(pl061\)", board.monitor("info qom-tree"))[1]
+    answer = board.qtest(f"set_irq_in /machine/unattached/{controller} unnamed-gpio-in {BUTTON} 1")
+    assert answer == "OK", answer
+
+
+def test_button_that_is_held_from_power_on_starts_recovery_for_this_once(work, card):
+    board = Board(work, card, network=False, qemu_args=WAITS_FOR_CONT)
+    try:
+        board.power_on()
+        hold_button(board)
+        board.monitor("cont")
+        board.wait_for(RECOVERY + "manual", never="Lifeboat: trying boot")
+        board.wait_for("state confirmed: wait")
+        board.cut_power()
+        env = card.env()
+        assert env["lifeboat_boot"] == "main" and env["bootcount"] == "0"
+        board.power_on().monitor("cont")
+        board.wait_for("Lifeboat: trying boot", never="Lifeboat: trying recovery")
+    finally:
+        board.cut_power()

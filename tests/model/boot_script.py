@@ -160,18 +160,24 @@ class Script:
             return True
         if name == "run" and len(rest) == 1:
             return self.run(rest[0])
-        return getattr(self, "do_" + name)(*rest)
+        return getattr(self, "do_" + name.replace(".", "_"))(*rest)
 
     def do_waitkey(self, milliseconds, key):
         if not (milliseconds.isdecimal() and len(key) == 1):
             raise SyntaxError("waitkey")
-        return self.images["hand"]
+        return self.images["hand"] == "key"
 
     def do_gpio(self, direction, pin):
         """U-Boot's command fails when the pin is high, as a button is that pulls it down."""
         if direction != "input" or not pin.isdecimal():
             raise SyntaxError("gpio")
-        return self.images["hand"]
+        return self.images["hand"] == "button"
+
+    def do_itest_l(self, register, operator, value):
+        """Of a controller's data register, which is not 0 while the button is pressed."""
+        if not re.fullmatch(r"\*0x[0-9a-f]+", register) or (operator, value) != ("-ne", "0"):
+            raise SyntaxError("itest.l")
+        return self.images["hand"] == "button"
 
     def do_false(self):
         return False
@@ -228,13 +234,14 @@ STORED = {
     "lifeboat_slot": ["a", "b", "", "c"],
     "upgrade_available": ["0", "1"],
 }
-IMAGES = ["boot", "recovery_a", "recovery_b", "card", "hand"] # of a good card; a key is pressed
+IMAGES = ["boot", "recovery_a", "recovery_b", "card"]   # of a good card
+HANDS = [None, "key", "button"]                         # what a person presses
 
 
 def combinations():
     for values in itertools.product(*STORED.values()):
-        for whole in itertools.product((True, False), repeat=len(IMAGES)):
-            yield dict(zip(STORED, values)), dict(zip(IMAGES, whole))
+        for *whole, hand in itertools.product(*[(True, False)] * len(IMAGES), HANDS):
+            yield dict(zip(STORED, values)), dict(zip(IMAGES, whole)) | {"hand": hand}
 
 
 def difference(text, table, cases):
@@ -268,7 +275,9 @@ KNOWN_BAD = [
     ("a person's wish is not told", "= manual; then setenv lb_reason manual",
      "= manual; then setenv lb_reason requested"),
     ("a key is not told", "setenv lb_reason manual; elif", "setenv lb_reason requested; elif"),
-    ("a key is not asked for", "waitkey 500 r; then", "false; then"),
+    ("a key is not asked for", "waitkey 500 r ||", "false ||"),
+    ("a button is not asked for", "|| itest.l *0x09030020 -ne 0; then", "; then"),
+    ("a button that has to be held together with a key", "waitkey 500 r ||", "waitkey 500 r &&"),
     ("a key boots main", "setenv lb_reason manual; elif", "run lb_main; elif"),
     ("a broken main is booted for ever", "setenv lb_reason main-invalid", "reset"),
     ("it ends at a prompt", "sleep 5; reset", "sleep 5"),
@@ -282,14 +291,15 @@ def few(table):
             and c[0]["bootcount"] in "0234" and c[0]["lifeboat_rtries"] in "0234"]
 
 
-# Other boards' ways to ask a person, and whether somebody can answer.
-BY_HAND = [("gpio input 12", True), ("waitkey 500 r || gpio input 12", True), ("false", False)]
+# Other boards' ways to ask a person, and what can be pressed there.
+BY_HAND = [("gpio input 12", ["button"]), ("waitkey 500 r", ["key"]),
+           ("waitkey 500 r || gpio input 12", ["key", "button"]), ("false", [])]
 
 
 def other_boards(table):
-    """The script as gen.py makes it for boards with a button, with both, with neither."""
+    """The script as gen.py makes it for boards with a button, with a key, with both, with neither."""
     board = (BOOTSCRIPTS / "refboard-sd.toml").read_text()
-    for command, answers in BY_HAND:
+    for command, there in BY_HAND:
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
             file.write(re.sub(r'^ask_by_hand = .*', f'ask_by_hand = "{command}"', board, flags=re.M))
             file.flush()
@@ -297,7 +307,7 @@ def other_boards(table):
                                   check=True, text=True, stdout=subprocess.PIPE).stdout
         if f"if {command}; then" not in text:
             sys.exit(f"ask_by_hand = {command} is not in the boot script")
-        cases = [c for c in few(table) if answers or not c[1]["hand"]]
+        cases = [c for c in few(table) if c[1]["hand"] in (None, *there)]
         wrong = difference(text, table, cases)[1]
         if wrong:
             sys.exit(f"a board with ask_by_hand = {command} does not boot as boot.table says:\n{wrong}")
