@@ -155,7 +155,7 @@ class Daemon:
         assert "Sanitizer" not in self.log and "runtime error" not in self.log, self.log
         return self.process.returncode
 
-    def until(self, what, timeout=20):
+    def until(self, what, timeout=60):
         """Waits until what() is true."""
         end = time.monotonic() + timeout
         while not what():
