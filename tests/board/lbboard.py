@@ -274,7 +274,10 @@ class Board:
                     answer = b""
                     sock.sendall(text.encode() + b"\n")
                 while not answer.endswith(prompt):
-                    answer += sock.recv(4096)
+                    piece = sock.recv(4096)
+                    if not piece:
+                        raise self._failure(f"QEMU ended, no answer to {command!r}")
+                    answer += piece
         # the line that was typed comes first, with the editing of its echo
         return answer[:-len(prompt)].decode("latin1").partition("\r\n")[2]
 
@@ -355,9 +358,10 @@ class Board:
         tag = time.monotonic_ns()
         # the marks are split, so that the echo of what is typed does not look like them
         self.send(f"echo be''gin-{tag}; {command}; echo e''nd-{tag} $?")
-        self.wait_for(f"begin-{tag}\n", timeout=timeout)
+        # the kernel may say something between a line and its end
+        self.wait_for(rf"begin-{tag}\b", timeout=timeout, regex=True)
         start = self._cursor
-        match = self.wait_for(rf"end-{tag} (\d+)\n", timeout=timeout, regex=True)
+        match = self.wait_for(rf"end-{tag} (\d+)\D", timeout=timeout, regex=True)
         text = self.output[start:match.start()]
         if match.group(1) != "0":
             raise self._failure(f"{command!r} ended with {match.group(1)}: {text}")

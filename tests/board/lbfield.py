@@ -141,8 +141,8 @@ def agent(board, command, timeout=PATIENCE_S, may_fail=False):
     # the console is shared: one write of one line cannot be broken up by others
     text = board.run(f"lifeboat-agent {command} --quiet --json 2>/dev/null | tr -d '\\n\\t' "
                      ">/run/answer; read -r x </run/answer; echo; echo \"answer $x\"", timeout)
-    line = next(item for item in text.splitlines() if item.startswith("answer "))
-    answer = json.loads(line[len("answer "):])
+    # the line before may be one of the daemon's that has not ended
+    answer = json.loads("{" + text.partition("answer {")[2].splitlines()[0])
     assert answer["ok"] or may_fail, answer
     return answer
 

@@ -40,7 +40,7 @@ class Internet:
 
     def __exit__(self, *_):
         self._holder.stdin.close()
-        self._holder.wait(10)
+        self._holder.wait(60)
         self._holder.stdout.close()
 
     @contextlib.contextmanager

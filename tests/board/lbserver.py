@@ -174,7 +174,7 @@ class Server:
                    "-e", f"{self.work}/error.log"]
         with open(self.work / "stderr.log", "w", encoding="utf-8") as errors:
             self._nginx = subprocess.Popen(command, stderr=errors, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end and self._nginx.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -188,7 +188,7 @@ class Server:
         """At once: connections are closed in the middle."""
         if self._nginx:
             self._nginx.send_signal(signal.SIGTERM)
-            self._nginx.wait(10)
+            self._nginx.wait(60)
             self._nginx = None
 
     def change(self, **settings):
@@ -209,6 +209,6 @@ class Server:
         """Finished requests, oldest first."""
         if not self.log_path.exists():
             return []
-        lines = self.log_path.read_text(encoding="utf-8").splitlines()
-        found = [Request(line) for line in lines if line.startswith("{")]
+        whole, _, _ = self.log_path.read_text(encoding="utf-8").rpartition("\n")
+        found = [Request(line) for line in whole.splitlines() if line.startswith("{")]
         return [r for r in found if path is None or r.path == path]

@@ -67,7 +67,7 @@ def test_no_space_left_on_the_device(bad):
 
 @pytest.mark.parametrize("times", [2, None], ids=["twice", "for ever"])
 def test_flush_that_fails(bad, times):
-    stage(bad, rate="600k")
+    stage(bad, rate="300k")
     bad.board.power_on().wait_for(r"  write +root", regex=True)
     bad.medium.fault(flush(times=times))
     bad.board.wait_for(r"slot (?:root|boot): flush of bytes \d+ to \d+ failed: I/O error \[io-error\]",
@@ -145,7 +145,7 @@ def test_write_protected_card(bad, work):
 
 
 def test_card_that_fails_altogether_and_recovers(bad):
-    stage(bad, rate="600k")
+    stage(bad, rate="300k")
     bad.board.power_on().wait_for(r"  write +root", regex=True)
     bad.medium.die()
     bad.board.wait_for(FAILED, regex=True)
@@ -158,7 +158,7 @@ def test_card_that_fails_altogether_and_recovers(bad):
 @on_usb
 def test_disk_that_is_pulled_and_put_back_while_it_is_written(bad):
     """It comes back under another name: recovery leaves, and the next start resumes."""
-    stage(bad, rate="600k")
+    stage(bad, rate="300k")
     bad.board.power_on().wait_for(r"  write +root", regex=True)
     lbmedia.pull(bad.board)
     bad.board.wait_for(r"slot (?:root|boot): .*\[(io-error|slot-missing)\]", regex=True)
@@ -184,7 +184,7 @@ def test_disk_that_comes_late_is_waited_for(bad):
 def test_sd_card_that_is_pulled_and_put_back_while_it_is_written(field):
     """The reference board's own card, with recovery as it is shipped but for its patience."""
     field.put_hasty_recovery()
-    stage(field, rate="600k")
+    stage(field, rate="300k")
     field.board.power_on().wait_for(r"  write +root", regex=True)
     field.board.monitor("eject -f s0")
     field.board.wait_for(r"slot (?:root|boot): .*\[(io-error|slot-missing)\]", regex=True)

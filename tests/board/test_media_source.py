@@ -15,7 +15,7 @@ ON_STICK = "trying file:///media/stick/"
 @pytest.fixture
 def stick(work, files):
     """A stick with release 2, served by nbdkit."""
-    served = Medium(work, make_stick(work / "stick.img", files / BUNDLE), rate="6M")
+    served = Medium(work, make_stick(work / "stick.img", files / BUNDLE), rate="3M")
     yield served
     served.stop()
 

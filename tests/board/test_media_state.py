@@ -154,7 +154,7 @@ def test_environment_that_cannot_be_written_is_told_before_main_is_touched(bad):
 
 def test_environment_that_fails_at_the_end_is_told_and_the_next_start_hands_over(bad):
     """The update is whole and on record, the flag cannot be set: nothing is fetched again."""
-    stage(bad, rate="600k")
+    stage(bad, rate="300k")
     bad.board.power_on().wait_for(r"  write +root", regex=True)
     bad.medium.fault(write(env_copy(0)), write(env_copy(1)))
     bad.board.wait_for("[installed]")

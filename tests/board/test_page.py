@@ -58,6 +58,8 @@ def test_bundle_is_uploaded_by_a_browser_and_confirmed(field, port):
         b.wait(lambda: "waiting" in b.text("now"), LONG)
         assert b.text("device").startswith("lifeboat-refboard")
         b.shot("board-waiting")
+        # the page asks once a second: writing has to last longer
+        b.driver.set_network_conditions(latency=0, download_throughput=1 << 30, upload_throughput=1 << 19)
         b.install((field.files / BUNDLE).absolute(), code)
         b.wait(lambda: b.text("line").startswith(("writing", "reading back")), LONG)
         b.shot("board-writing")

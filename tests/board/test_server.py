@@ -4,6 +4,7 @@
 Each fault is waited for on the console, with its code and its words, before the next one.
 """
 import re
+import threading
 import time
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import lbfield
 from lbboard import PATIENCE_S, Board
 from lbfield import agent, bundles
-from lbrude import Rude, cut, part, present, redirect, reset, status, swap, whole
+from lbrude import Rude, cut, good, part, present, redirect, reset, status, swap, whole
 from lbserver import Certificate
 from lbtraffic import Bundle
 
@@ -74,6 +75,14 @@ def beginning(bundle):
     return part(2 * bundle.largest_chunk())
 
 
+def held(looked, answer=good):
+    """Waits until the test has looked, but not until recovery calls the server silent."""
+    def answer_later(request):
+        looked.wait(STALL_S - 5)
+        answer(request)
+    return answer_later
+
+
 def said(field, code, words):
     """One line of recovery's with these words and that code."""
     field.board.wait_for(rf"{re.escape(words)}[^\n]*\[{code}\]", timeout=WAIT_S, regex=True,
@@ -116,22 +125,26 @@ def with_pauses(faults):
 
 def test_busy_and_broken_answers_are_waited_out(field, bundle):
     faults = with_pauses(fault for fault, _ in PASSING)
-    field.server.head += faults
+    looked_at_head, looked_at_all = threading.Event(), threading.Event()
+    field.server.head += [*faults[:-1], held(looked_at_head, part(200))]
     field.server.payload += [*faults, beginning(bundle), *faults,
-                             status(404), part(200), status(403)]
+                             status(404), part(200), status(403), held(looked_at_all)]
     lbfield.stage(field.card, field.server.url(NAME), release=2)
     field.board.power_on().wait_for("[source]", timeout=WAIT_S)
     for place in ("head", "payload", "middle"):
         for _, words in PASSING:
             said(field, "source-interrupted", words)
-            field.board.wait_for("[source-back]", timeout=WAIT_S)
             if place == "head":
                 assert lbfield.state_name(field.card) == "requested"
+            if words == PASSING[-1][1]:
+                looked_at_head.set()
+            field.board.wait_for("[source-back]", timeout=WAIT_S)
         if place == "middle":
             assert is_being_written(field)
     for code in (404, 403):     # final before the first write, test_refusals.py; never after it
         said(field, "source-refused", f"the server answered {code}")
         assert is_being_written(field)
+    looked_at_all.set()
     ends_in_release_2(field)
     assert not field.server.head and not field.server.payload, "a fault was not met"
 
@@ -251,10 +264,12 @@ def test_another_file_in_the_middle_of_an_update_is_not_mixed_in(field, bundle):
     only_old_or_right(field, before)
 
     field.server.etags = False
-    field.server.payload += [swap(0, garbage)]
+    looked = threading.Event()
+    field.server.payload += [swap(0, garbage), held(looked)]
     replace(field, right)
     said(field, "digest-mismatch", "is not what was signed")
     assert is_being_written(field)
+    looked.set()
     ends_in_release_2(field)
     assert not field.server.payload
 
@@ -347,7 +362,7 @@ def test_certificates_are_judged_without_a_clock(board, field, bundle):
     lbfield.set_agent(field.card, field.server.url("channel.lbc"), auto_install=False)
     field.server.certificate = good
     field.board.power_on().wait_for("is healthy", timeout=WAIT_S)
-    assert field.board.run("date +%Y").split() == ["1970"]
+    assert "1970" in field.board.run("date +%Y").split()
     for certificate, code, words in refused:
         field.server.certificate = certificate
         answer = agent(field.board, "check", may_fail=True)

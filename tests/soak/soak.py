@@ -150,7 +150,7 @@ class Round:
         while self.wait(moment, pause) and queue:
             moment, seen = queue.pop(0), self.board.raw
             self.arm(moment, seen)
-        demand(self.board.cutter.fired() or not self.board.has_ended(), "QEMU ended by itself")
+        demand(not self.board.has_ended() or self.board.cutter.fired(), "QEMU ended by itself")
         self.board.cut_power()
 
     def arm(self, moment, seen):
