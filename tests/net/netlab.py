@@ -119,11 +119,11 @@ class Nginx:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def wait_for_port(port):
-    for _ in range(200):
+    for _ in range(3000):
         with socket.socket() as s:
             if not s.connect_ex(("127.0.0.1", port)):
                 return
