@@ -18,7 +18,6 @@ from server import Authority, Server  # noqa: E402  (nginx, as the other tests u
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 LIMIT_S = 1800  # of one command, so that a tool that hangs ends too
-ESTABLISHED, OPENING, HALF_OPEN, CLOSED_BY_CLIENT = 1, 2, 3, 8
 
 
 class Cannot(Exception):
@@ -141,9 +140,7 @@ class Lab:
 
     def traffic(self, since):
         """Bytes of bodies and requests, once the server has noticed that all is over."""
-        end = time.monotonic() + 20
-        while self.connected() and time.monotonic() < end:
-            time.sleep(0.01)
+        self.server.settle()
         log = self.server.folder / "access.log"
         if not log.exists():
             return {"fetched_bytes": 0, "requests": 0}
@@ -151,14 +148,6 @@ class Lab:
             f.seek(since)
             lines = [line.split("|") for line in f]
         return {"fetched_bytes": sum(int(line[3]) for line in lines), "requests": len(lines)}
-
-    def connected(self):
-        """Is a connection to the server open? (/proc/net/tcp: local address, state)"""
-        ports = {self.server.http_port, self.server.https_port}
-        states = (ESTABLISHED, OPENING, HALF_OPEN, CLOSED_BY_CLIENT)
-        with open("/proc/net/tcp", encoding="ascii") as f:
-            rows = [line.split() for line in f.readlines()[1:]]
-        return any(int(r[1].split(":")[1], 16) in ports and int(r[3], 16) in states for r in rows)
 
 
 def forget(path):

@@ -66,7 +66,7 @@ class Browser:
 
     def complaints(self):
         """What the browser's console says, without the page's own end."""
-        return [e for e in self.driver.get_log("browser") if "ERR_CONNECTION" not in e["message"] and
+        return [e for e in self.driver.get_log("browser") if "net::ERR_" not in e["message"] and
                 "favicon" not in e["message"] and "status of 4" not in e["message"]]
 
     def quit(self):

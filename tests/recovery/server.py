@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 from cryptography import x509
@@ -82,6 +83,10 @@ http {{
 		access_log {dir}/access.log bytes;
 		{directives}
 	}}
+	server {{
+		listen 127.0.0.1:{idle};
+		location / {{ stub_status; }}
+	}}
 }}
 """
 
@@ -94,7 +99,7 @@ class Server:
         self.www.mkdir(parents=True, exist_ok=True)
         (folder / "tmp").mkdir(exist_ok=True)
         self.certificate = certificate or authority.issue(f"server-{folder.name}")
-        self.http_port, self.https_port = free_port(), free_port()
+        self.http_port, self.https_port, self.idle_port = free_port(), free_port(), free_port()
         self.directives = ""
         self.process = None
 
@@ -120,7 +125,7 @@ class Server:
              "-c", self.folder / "nginx.conf"],
             env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.https_port), 1).close()
@@ -135,7 +140,7 @@ class Server:
         (self.folder / "nginx.conf").write_text(CONFIG.format(
             user="user root;\n" if os.geteuid() == 0 else "",
             dir=self.folder, www=self.www, http=self.http_port, https=self.https_port,
-            cert=cert, key=key, directives=self.directives))
+            idle=self.idle_port, cert=cert, key=key, directives=self.directives))
 
     def change(self, directives):
         """Other directives for new connections; old ones are finished by the old worker."""
@@ -143,7 +148,7 @@ class Server:
         self.write_config()
         workers = self.workers()
         self.process.send_signal(signal.SIGHUP)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not set(self.workers()) - set(workers):
             assert time.monotonic() < end, "nginx did not take its new configuration"
             time.sleep(0.02)
@@ -157,11 +162,24 @@ class Server:
         """At once: connections are cut in the middle of a byte range."""
         if self.process:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
+    def connections(self):
+        """How many are open, as nginx knows it, without the one that asks."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.idle_port}/", timeout=60) as answer:
+            return int(re.match(rb"Active connections: (\d+)", answer.read()).group(1)) - 1
+
+    def settle(self):
+        """When all clients have ended: until nginx has noticed, and has written its log."""
+        end = time.monotonic() + 60
+        while self.process and self.connections():
+            assert time.monotonic() < end, "a connection stays open"
+            time.sleep(0.01)
+
     def requests(self):
-        """[(status, first byte of the range or None, body bytes sent)] so far."""
+        """[(status, first byte of the range or None, body bytes sent)] of clients that have ended."""
+        self.settle()
         log = self.folder / "access.log"
         found = []
         for line in log.read_text().splitlines() if log.exists() else []:

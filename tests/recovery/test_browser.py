@@ -6,6 +6,8 @@ Screenshots are left in build/tests/recovery/screens.
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import alert_is_present
+from selenium.webdriver.support.ui import WebDriverWait
 
 import bundles
 from conftest import WORK
@@ -166,7 +168,7 @@ def test_factory_reset_needs_code_and_word(page, browser):
     b.find("word").send_keys("erase")
     b.shot("factory-reset")
     b.button("Erase all data").click()
-    b.driver.switch_to.alert.accept()
+    WebDriverWait(b.driver, 60).until(alert_is_present()).accept()
     b.wait(lambda: "asked for" in b.text("say"))
     assert p.run.wait() == 3 and data.read_bytes() == bytes(700_000)
 

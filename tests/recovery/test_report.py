@@ -116,7 +116,7 @@ def test_while_main_is_half_written_the_medium_is_needed(visit, stick, packed):
 def test_is_written_once_for_each_news(visit, stick, packed):
     put(stick / "r.lbu", packed[1])
     run = visit.start(reason="manual")
-    wait_for_report(run, stick, lambda s: s["found"][0]["code"] == "not-newer")
+    wait_for_report(run, stick, lambda s: s["result"]["code"] == "waiting" and s["found"][0]["code"] == "not-newer")
     time.sleep(1.5)
     before = [(stick / n).stat().st_ino for n in NAMES]
     time.sleep(2)
