@@ -150,7 +150,7 @@ class Daemon:
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(how)
-        _, rest = self.process.communicate(timeout=20)
+        _, rest = self.process.communicate(timeout=60)
         self.log += rest or ""
         assert "Sanitizer" not in self.log and "runtime error" not in self.log, self.log
         return self.process.returncode
@@ -247,8 +247,10 @@ class Shop:
         self.server.stop()
         self.server.start(directives)
 
-    def asked(self, name):
-        """Status codes of the requests for a file so far."""
+    def asked(self, name, ended=False):
+        """Status codes of the requests for a file so far; of all, when whoever asked has @ended."""
+        if ended:
+            self.server.settle()
         log = self.server.folder / "access.log"
         lines = log.read_text().splitlines() if log.exists() else []
         return [int(x.split("|")[1]) for x in lines if x.endswith("|/" + name)]
