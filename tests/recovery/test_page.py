@@ -29,15 +29,23 @@ class Page:
         self.run = None
 
     def start(self, *args, reason="manual"):
+        """Until the page is served, and knows what it is told first."""
         self.run = self.device.start(*args, reason=reason)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while True:
-            try:
-                self.get("/status.json")
-                return self
-            except OSError:
-                assert self.run.running() and time.monotonic() < end, self.run.text()
-                time.sleep(0.02)
+            with contextlib.suppress(OSError):
+                if self.status()["device"]:
+                    return self
+            assert self.run.running() and time.monotonic() < end, self.run.text()
+            time.sleep(0.02)
+
+    def wait_for_code(self, code):
+        """Until recovery has said it, and its page says so."""
+        self.run.wait_for_code(code)
+        end = time.monotonic() + 60
+        while f"[{code}]".encode() not in self.get("/log.txt")[2]:
+            assert time.monotonic() < end, self.run.text()
+            time.sleep(0.02)
 
     def ask(self, method, path, body=None, timeout=60, **headers):
         """(status, headers, body)"""
@@ -109,7 +117,7 @@ def form(fields, boundary="xyzzy"):
 
 def test_page_shows_what_the_device_is_and_waits_for(page):
     p = page().start()
-    p.run.wait_for_code("waiting")
+    p.wait_for_code("waiting")
     status, headers, body = p.get("/")
     assert status == 200 and headers["Content-Type"].startswith("text/html")
     assert len(body) <= 20 * 1024 and b"http" not in body.replace(b"http-equiv", b""), "nothing from elsewhere"
@@ -124,14 +132,16 @@ def test_page_shows_what_the_device_is_and_waits_for(page):
 
 
 def test_words_of_the_page_are_those_of_the_events(page):
+    def said(run):
+        return [(e["code"], e["text"]) for e in run.events if e["event"] == "message"]
+
     p = page().start()
-    p.run.wait_for_code("waiting")
-    said = [(e["code"], e["text"]) for e in p.run.events if e["event"] == "message"]
+    p.wait_for_code("waiting")
     log = p.get("/log.txt")[2].decode()
-    for code, text in said:
+    for code, text in said(p.run)[:p.run.codes().index("waiting") + 1]:
         assert f"{text} [{code}]" in log
     message = p.status()["message"]
-    assert (message["code"], message["text"]) in said
+    p.run.wait_for(lambda run: (message["code"], message["text"]) in said(run))
 
 
 def test_status_shows_progress_while_a_server_delivers(page, server, large_packed, tmp_path):
