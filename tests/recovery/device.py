@@ -137,7 +137,7 @@ class Run:
         for t in self.readers:
             t.start()
 
-    def wait(self, timeout=60):
+    def wait(self, timeout=180):
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -172,7 +172,7 @@ class Run:
         """Payload bytes that this run is known to have fetched."""
         return max((e["fetched_bytes"] for e in self.progress()), default=0)
 
-    def wait_for(self, what, timeout=30):
+    def wait_for(self, what, timeout=120):
         """Until what(self) is true; it may be its last words that make it so."""
         end = time.monotonic() + timeout
         while not what(self):
@@ -183,7 +183,7 @@ class Run:
             assert time.monotonic() < end, f"not within {timeout} s:\n{self.text()}"
             time.sleep(0.005)
 
-    def wait_for_code(self, code, timeout=30):
+    def wait_for_code(self, code, timeout=120):
         self.wait_for(lambda run: code in run.codes(), timeout)
 
     def text(self):
@@ -343,7 +343,7 @@ class Device:
         run.start_reading()
         return run
 
-    def run(self, *args, timeout=60, **how):
+    def run(self, *args, timeout=180, **how):
         """Start and wait: (exit status, Run)."""
         run = self.start(*args, **how)
         return run.wait(timeout), run
