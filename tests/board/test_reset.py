@@ -7,7 +7,7 @@ import pytest
 import lbfield
 from lbboard import Board
 from ports import free_port
-from test_page import LONG, code_of, post
+from test_page import code_of, post
 
 RESET = 13              # the wish's record
 LABEL_AT = 1024 + 120   # of an ext4's superblock
@@ -46,8 +46,8 @@ def label(card):
 def start_main(board, *texts):
     board.power_on()
     for text in texts:
-        board.wait_for(text, never=MAIN_1, timeout=LONG)
-    board.wait_for(MAIN_1, timeout=LONG)
+        board.wait_for(text, never=MAIN_1)
+    board.wait_for(MAIN_1)
 
 
 def test_data_is_zeros_after_a_power_cut_too_and_main_makes_its_file_system(field, card, port):
@@ -56,19 +56,19 @@ def test_data_is_zeros_after_a_power_cut_too_and_main_makes_its_file_system(fiel
     before = field.main_bytes()
     code = code_of(board)
     assert post(port, "/reset", b"word=erase", code, "application/x-www-form-urlencoded")[0] == 202
-    board.wait_for("[reset-pending]", timeout=LONG)
+    board.wait_for("[reset-pending]")
     board.cut_power()
     assert is_pending(card) or is_zeros(card)
     if is_pending(card):    # unless this machine slept in between
-        board.power_on().wait_for("is erased: ", timeout=LONG, never=MAIN_1)
-        board.wait_for("restarting the board", timeout=LONG)
+        board.power_on().wait_for("is erased: ", never=MAIN_1)
+        board.wait_for("restarting the board")
         board.wait_for_end()
         board.cut_power()
     assert is_zeros(card) and not is_pending(card)
     assert field.main_bytes() == before
 
     start_main(board, MAKES)
-    field.wait_confirmed(1, timeout=LONG)
+    field.wait_confirmed(1)
     board.run(f"mkdir -p /data/lifeboat && echo new >/data/{NOTE} && sync")
     board.cut_power()
     assert label(card) == b"data" and lbfield.get_from_data(card, NOTE) == "new\n"
@@ -76,6 +76,6 @@ def test_data_is_zeros_after_a_power_cut_too_and_main_makes_its_file_system(fiel
     # as if the power had gone while it was made
     card.write("data", b"unfinished", LABEL_AT)
     start_main(board, MAKES)
-    field.wait_confirmed(1, timeout=LONG)
+    field.wait_confirmed(1)
     board.cut_power()
     assert label(card) == b"data" and lbfield.get_from_data(card, NOTE) == ""
