@@ -7,7 +7,8 @@ import json
 import subprocess
 import tarfile
 
-from device import ENV_BYTES, STATE, STATE_BYTES, env_encode, log_encode
+import bundles
+from device import CONFIRMED, ENV_BYTES, STATE, STATE_BYTES, env_encode, log_encode, release_record
 from lab import Command
 from tool import Tool, host, size
 
@@ -52,11 +53,14 @@ class Lifeboat(Tool):
 
     # -- device side
 
+    def records(self):
+        """Of a device that runs a confirmed release; nothing is known about it."""
+        return {STATE: b'{"state":"confirmed"}'}
+
     def provision(self, lab):
-        """A device that runs a confirmed release; nothing on record about it."""
         device = lab.folder / "lifeboat"
         device.mkdir(exist_ok=True)
-        (device / "state").write_bytes(log_encode({STATE: b'{"state":"confirmed"}'}, STATE_BYTES))
+        (device / "state").write_bytes(log_encode(self.records(), STATE_BYTES))
         for n, serial in (("env-a", 7), ("env-b", 6)):
             (device / n).write_bytes(env_encode(FACTORY, serial))
             assert (device / n).stat().st_size == ENV_BYTES
@@ -93,9 +97,10 @@ class Lifeboat(Tool):
 
 
 def head_bytes(bundle):
-    """What stands in front of the payload: manifest, signatures, indexes."""
+    """What stands in front of the payload: manifest, signatures, indexes; and those of patches."""
     with tarfile.open(bundle) as tar:
-        return max(m.offset_data + m.size for m in tar if not m.name.endswith((".zst", ".raw")))
+        return sum(m.offset_data - m.offset + m.size for m in tar
+                   if not m.name.endswith((".zst", ".raw", ".patch")))
 
 
 class LifeboatPatches(Lifeboat):
@@ -119,3 +124,8 @@ class LifeboatPatches(Lifeboat):
         self.pack(folder, pair.old, 1, [])
         self.pack(folder, pair.new, 2, ["--from", "1.lbu"])
         return {"full": size(folder / "2.lbu"), "head": head_bytes(folder / "2.lbu")}
+
+    def records(self):
+        """The old release, too: it says which patches may be for this device."""
+        old = bundles.split((self.folder / "1.lbu").read_bytes())
+        return super().records() | {CONFIRMED: release_record(old, 1, ["http://127.0.0.1/1.lbu"])}

@@ -90,6 +90,11 @@ def test_every_case_of_lifeboat_is_measured(small_run):
     assert rows["lifeboat", "tenth"]["written_bytes"] < new_bytes / 2
 
 
+def test_patches_are_used_where_they_are_measured(small_run):
+    row = rows_of(small_run[2])["lifeboat --from", "update"]
+    assert row["reason"] is None and row["runs"][0]["told"]["patch_bytes"] > 0
+
+
 def test_a_kill_costs_lifeboat_little_and_a_pipeline_all(small_run):
     rows = rows_of(small_run[2])
     mine, theirs = rows["lifeboat", "resume"], rows["curl|zstd|dd", "resume"]
