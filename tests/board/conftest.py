@@ -12,6 +12,7 @@ from lbboard import Board, Card, image_dir  # noqa: E402
 from lbfield import Field  # noqa: E402
 from lbmedia import Medium  # noqa: E402
 from lbserver import Certificate, Server  # noqa: E402
+from ports import free_port  # noqa: E402
 
 
 @pytest.fixture
@@ -39,6 +40,12 @@ def board(work, card):
     machine = Board(work, card)
     yield machine
     machine.cut_power()
+
+
+@pytest.fixture
+def port():
+    """Of this machine, for what leads to recovery's page."""
+    return free_port()
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,12 @@ import pytest
 
 import lbfield
 from lbboard import Board
-from ports import free_port
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "recovery"))
 from lbbrowser import Browser  # noqa: E402
 
 LONG = 300
 BUNDLE = "release-2.lbu"
-
-
-@pytest.fixture
-def port():
-    return free_port()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 
 import lbfield
 from lbboard import Board
-from ports import free_port
 from test_page import code_of, post
 
 RESET = 13              # the wish's record
@@ -14,11 +13,6 @@ LABEL_AT = 1024 + 120   # of an ext4's superblock
 MAIN_1 = "main OS release 1 is up"
 MAKES = "making the file system of the data partition"
 NOTE = "lifeboat/note"
-
-
-@pytest.fixture
-def port():
-    return free_port()
 
 
 @pytest.fixture
