@@ -102,6 +102,8 @@ static int pack_images(struct pack *p, struct lb_error *err)
 			rc = pack_image_scan(pi, err);
 		}
 		if (!rc)
+			rc = pack_from_cut(&p->from, pi, options.window_bytes, err);
+		if (!rc)
 			rc = pack_image_compress(pi, p->spool, &p->spool_end, &options, err);
 		if (rc)
 			return rc;

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "bundle_file.h"
 #include "old_slot.h"
+#include "pack_cut.h"
 
 static const struct lb_image *counterpart(const struct lb_manifest *old, const struct lb_image *image)
 {
@@ -26,6 +27,46 @@ static void name_members(struct lb_patch_set *set, const struct lb_image *image)
 	snprintf(set->index.name, sizeof(set->index.name), "%s.%" PRIu64 ".pidx", name, set->release);
 	snprintf(set->payload.name, sizeof(set->payload.name), "%s.%" PRIu64 ".patch", name,
 		 set->release);
+}
+
+static int cut_for(struct pack_image *packed, struct bundle_file *old, const struct lb_image *before,
+		   uint32_t window_bytes, struct lb_error *err)
+{
+	struct pack_cut c = { .image = packed, .old_bytes = before->size_bytes,
+			      .window_bytes = window_bytes };
+	struct old_slot slot;
+	int rc = old_slot_decode(&slot, old, before->target, err);
+
+	if (!rc) {
+		c.old_fd = slot.fd;
+		rc = pack_cut(&c);
+		if (rc)
+			rc = lb_error_set(err, -rc, "no memory to compare %s with %s", packed->path,
+					  old->path);
+	}
+	old_slot_close(&slot);
+	return rc;
+}
+
+int pack_from_cut(const struct pack_from *f, struct pack_image *packed, uint32_t window_bytes,
+		  struct lb_error *err)
+{
+	const struct lb_image *image = packed->image;
+	int rc = 0;
+
+	if (image->encoding != LB_ENC_ZSTD_FRAMES || !window_bytes)
+		return 0; /* no chunk refers to what precedes it */
+	for (unsigned int k = 0; !rc && k < f->count; k++) {
+		const struct lb_image *before;
+		struct bundle_file old;
+
+		rc = bundle_file_open(&old, f->paths[k], NULL, err);
+		before = rc ? NULL : counterpart(&old.manifest, image);
+		if (before && memcmp(before->sha256, image->sha256, LB_SHA256_BYTES))
+			rc = cut_for(packed, &old, before, window_bytes, err);
+		bundle_file_close(&old);
+	}
+	return rc;
 }
 
 /* Patches of image @n against @before, if there are any. */

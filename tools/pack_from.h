@@ -12,6 +12,10 @@ struct pack_from {
 	struct patch_pack packs[LB_IMAGES_MAX][LB_PATCH_SETS_MAX]; /* as the images' patch_sets */
 };
 
+/* Between scanning and compressing: cuts the image where its patches will want it, see pack_cut.h. */
+int pack_from_cut(const struct pack_from *f, struct pack_image *packed, uint32_t window_bytes,
+		  struct lb_error *err) LB_MUST_CHECK;
+
 /*
  * @images: packed, of manifest @m, whose patch_sets are filled in. An image that the old
  * bundle has no counterpart of, or the same, gets no patches.

@@ -11,6 +11,7 @@
 #include "pack_image.h"
 
 #define PATCH_REGIONS_MAX 32u /* that the packer takes for one chunk */
+#define PATCH_MATCHES_MAX 8192u /* that are looked for in one */
 
 struct patch_region {
 	uint32_t block, count; /* of LB_PATCH_BLOCK_BYTES */
@@ -36,6 +37,20 @@ struct patch_table;
 /* @old is borrowed. NULL: no memory. Free with patch_table_free(). */
 struct patch_table *patch_table_make(const uint8_t *old, uint64_t old_bytes);
 void patch_table_free(struct patch_table *t);
+
+/* Bytes that the old image has, too. */
+struct patch_match {
+	uint64_t from; /* in the old image */
+	uint32_t at, length;
+};
+
+/*
+ * What @data has of the old image: in ascending order, no byte twice, and only what is at
+ * least 32 bytes long; shorter than 64 bytes it may be missed. May be called from several
+ * threads. @ret: room for PATCH_MATCHES_MAX. Returns how many.
+ */
+uint32_t patch_matches(const struct patch_table *t, const uint8_t *data, size_t len,
+		       struct patch_match *ret);
 
 /*
  * The regions that hold most of what @data repeats, by place, neighbours joined. May be

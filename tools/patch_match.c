@@ -15,7 +15,6 @@
 #define WINDOW 32u
 #define CLASS_SHIFT 27u /* of a 32-bit hash: one window of 32 is taken */
 #define TRIES 32u	/* places of one hash that are looked at */
-#define MATCHES_MAX 8192u
 #define BLOCKS_MAX (LB_PATCH_PREFIX_MAX / LB_PATCH_BLOCK_BYTES)
 #define WEIGHT_MIN 64u	/* bytes: less than that is not worth a block */
 #define WEIGHT_GAP 64u
@@ -31,11 +30,6 @@ struct patch_table {
 	uint32_t *next;	    /* owned: window with the same hash */
 	uint32_t *first;    /* owned; @mask + 1 */
 	uint32_t count, mask;
-};
-
-struct match {
-	uint64_t from; /* in the old image */
-	uint32_t at, length;
 };
 
 struct weight {
@@ -156,7 +150,7 @@ void patch_table_free(struct patch_table *t)
 /* ---- matches of one chunk ---- */
 
 /* The match of @data around @at with the old image at @place; its bytes in front of @begin are taken. */
-static struct match extend(const struct patch_table *t, const uint8_t *data, size_t len, size_t at,
+static struct patch_match extend(const struct patch_table *t, const uint8_t *data, size_t len, size_t at,
 			   size_t begin, uint64_t place)
 {
 	size_t ahead = 0, back = 0;
@@ -165,17 +159,17 @@ static struct match extend(const struct patch_table *t, const uint8_t *data, siz
 	       t->old[place + ahead] == data[at + ahead])
 		ahead++;
 	if (ahead < WINDOW)
-		return (struct match){ 0 };
+		return (struct patch_match){ 0 };
 	while (at - back > begin && place > back && t->old[place - back - 1] == data[at - back - 1])
 		back++;
-	return (struct match){ place - back, (uint32_t)(at - back), (uint32_t)(ahead + back) };
+	return (struct patch_match){ place - back, (uint32_t)(at - back), (uint32_t)(ahead + back) };
 }
 
 /* The longest one; one that moved like @last is preferred. */
-static struct match best_match(const struct patch_table *t, uint32_t hash, const uint8_t *data,
-			       size_t len, size_t at, size_t begin, const struct match *last)
+static struct patch_match best_match(const struct patch_table *t, uint32_t hash, const uint8_t *data,
+			       size_t len, size_t at, size_t begin, const struct patch_match *last)
 {
-	struct match best = { 0 };
+	struct patch_match best = { 0 };
 	uint32_t tries = 0, bonus = 0;
 
 	if (last && last->from + (at - last->at) < t->old_bytes) {
@@ -183,7 +177,7 @@ static struct match best_match(const struct patch_table *t, uint32_t hash, const
 		bonus = best.length ? STAY : 0;
 	}
 	for (uint32_t k = t->first[bucket(t, hash)]; k != NONE && tries < TRIES; k = t->next[k], tries++) {
-		struct match m;
+		struct patch_match m;
 
 		if (t->hash[k] != hash)
 			continue;
@@ -196,14 +190,14 @@ static struct match best_match(const struct patch_table *t, uint32_t hash, const
 	return best;
 }
 
-static uint32_t find_matches(const struct patch_table *t, const uint8_t *data, size_t len,
-			     struct match *ret)
+uint32_t patch_matches(const struct patch_table *t, const uint8_t *data, size_t len,
+		       struct patch_match *ret)
 {
 	uint32_t count = 0, hash = 0;
 	size_t begin = 0;
 
-	for (size_t i = 0; i < len && count < MATCHES_MAX; i++) {
-		struct match m;
+	for (size_t i = 0; i < len && count < PATCH_MATCHES_MAX; i++) {
+		struct patch_match m;
 
 		hash = (hash << 1) + t->gear[data[i]];
 		if (i + 1 < WINDOW || hash >> CLASS_SHIFT || i + 1 - WINDOW < begin)
@@ -247,7 +241,7 @@ static void add_weight(struct weight *w, uint32_t *count, uint32_t room, uint64_
 	}
 }
 
-static uint32_t weigh(const struct match *m, uint32_t count, struct weight *w, uint32_t room)
+static uint32_t weigh(const struct patch_match *m, uint32_t count, struct weight *w, uint32_t room)
 {
 	uint32_t n = 0, joined = 0;
 
@@ -301,13 +295,13 @@ static int choose(struct weight *w, uint32_t count, struct patch_region *ret)
 int patch_regions(const struct patch_table *t, const uint8_t *data, size_t len,
 		  struct patch_region ret[PATCH_REGIONS_MAX])
 {
-	uint32_t room = 4 * MATCHES_MAX;
-	struct match *m = malloc(MATCHES_MAX * sizeof(*m));
+	uint32_t room = 4 * PATCH_MATCHES_MAX;
+	struct patch_match *m = malloc(PATCH_MATCHES_MAX * sizeof(*m));
 	struct weight *w = malloc(room * sizeof(*w));
 	int regions = -LB_E_NOMEM;
 
 	if (m && w) {
-		uint32_t count = find_matches(t, data, len, m);
+		uint32_t count = patch_matches(t, data, len, m);
 
 		count = weigh(m, count, w, room);
 		regions = choose(w, count, ret);

@@ -127,6 +127,26 @@ def test_the_server_sends_what_was_predicted(old_device, server, programs, patch
     assert sent < without / 10 and without > 4 * MIB
 
 
+def test_what_is_new_twice_is_fetched_once(make_device, server, programs, keys):
+    """Chunks are cut so that a patch makes the old part, and a prefix the repeated one."""
+    r = random.Random(43)
+    kept, fresh, boot = r.randbytes(2 * MIB), r.randbytes(150_000), r.randbytes(MIB)
+    images = {1: {"boot": boot, "root": kept},
+              2: {"boot": boot, "root": kept[:200_000] + fresh + kept[200_000:650_000] + fresh
+                  + kept[650_000:]}}
+    old = pack(programs, keys, "twice-old", images[1], 1)
+    new = pack_from(programs, keys, "twice-new", images[2], [old])
+    said = predicted(programs, old, new)["total"]
+    device = make_device(slots=SLOTS)
+    put_release(device, images, old)
+    server.put("r2.lbu", new)
+    run = install(device, images[2], server.url("r2.lbu"))
+    for figure in ("skip_bytes", "copy_bytes", "patch_bytes", "fetch_bytes", "write_bytes"):
+        assert run.planned()[figure] == said[figure], figure
+    assert run.fetched() == said["fetch_bytes"] and said["patch_bytes"]
+    assert len(fresh) < run.fetched() < len(fresh) + 4 * KIB
+
+
 def test_circles_pass_through_memory(patched):
     found = steps(patched[1].read_bytes(), "root.1.pidx")
     assert [s for s in found if s[1] & 1], "nothing is kept for later"
