@@ -51,8 +51,8 @@ int file_sink_put(struct image_sink *sink, uint64_t offset, const uint8_t *data,
  * @sink: NULL just checks
  *
  * The index and every chunk, then the digests of payload and image. Needs room for
- * the longest prefix and chunk and 4 MiB, besides the index. Chunks that occur again lie
- * in a temporary file until the end.
+ * the longest prefix, twice, and chunk and 4 MiB, besides the index. What occurs again, or is in
+ * a far region, lies in a temporary file until the end.
  */
 int bundle_file_walk(struct bundle_file *b, uint32_t number, struct image_sink *sink,
 		     struct lb_error *err) LB_MUST_CHECK;

@@ -11,7 +11,7 @@
 /* What only an index tells. */
 struct figures {
 	uint32_t window_bytes; /* longest prefix that a chunk is decoded with */
-	uint32_t prefix_chunks; /* that have one */
+	uint32_t chunks, prefix_chunks, far_chunks; /* all, with a prefix, with a far region */
 };
 
 static int read_index(struct bundle_file *b, uint32_t number, struct figures *ret,
@@ -25,8 +25,10 @@ static int read_index(struct bundle_file *b, uint32_t number, struct figures *re
 	if (rc)
 		return cli_prefix(err, b->path, rc);
 	ret->window_bytes = idx.longest_prefix;
+	ret->chunks = idx.chunk_count;
+	ret->far_chunks = idx.far_count;
 	while (lb_index_next(&idx, &cursor, &chunk))
-		ret->prefix_chunks += chunk.reach != 0;
+		ret->prefix_chunks += chunk.reach || chunk.far_bytes;
 	lb_index_free(&idx);
 	return 0;
 }
@@ -61,9 +63,9 @@ static cJSON *image_json(const struct lb_image *image, const struct figures *f)
 	cli_json_u64(obj, "size", image->size_bytes);
 	cli_json_hex(obj, "sha256", image->sha256, LB_SHA256_BYTES);
 	cli_json_u64(obj, "payload_size", image->payload.size_bytes);
-	cli_json_u64(obj, "chunks", (image->index.size_bytes - LB_INDEX_HEADER_BYTES) /
-			     LB_INDEX_ENTRY_BYTES);
+	cli_json_u64(obj, "chunks", f->chunks);
 	cli_json_u64(obj, "prefix_chunks", f->prefix_chunks);
+	cli_json_u64(obj, "far_chunks", f->far_chunks);
 	cli_json_u64(obj, "window", f->window_bytes);
 	add_patches_json(obj, image);
 	return obj;

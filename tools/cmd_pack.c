@@ -175,6 +175,7 @@ static int report_json(const struct pack *p, struct lb_error *err)
 		cli_json_u64(obj, "index", pi->image->index.size_bytes);
 		cli_json_u64(obj, "chunks", pi->chunk_count);
 		cli_json_u64(obj, "prefix_chunks", pi->prefix_count);
+		cli_json_u64(obj, "far_chunks", pi->far_count);
 		cli_json_u64(obj, "zero_chunks", pi->zero_count);
 		cli_json_u64(obj, "zero_bytes", pi->zero_bytes);
 		cli_json_u64(obj, "duplicate_chunks", pi->duplicate_count);
@@ -259,7 +260,8 @@ const struct cli_command cmd_pack = {
 	"      --level N      zstd level, 1 to 22 (default 19)\n"
 	"      --window BYTES how far a chunk may refer back to what precedes it in the image: a\n"
 	"                     multiple of 8192, at most 2088960, and no more than recovery's\n"
-	"                     CONFIG_WINDOW_KIB (default 1048576; 0: every chunk by itself)\n"
+	"                     CONFIG_WINDOW_KIB (default 1048576; 0: every chunk by itself); up to\n"
+	"                     a quarter of it may be from further away\n"
 	"      --chunking N   how images are cut, 1 to 12: chunks of 8 KiB at 1, of 64 KiB at 4\n"
 	"                     (default: by size, about 8,000 chunks; with --from 4 and more)\n"
 	"      --json         the summary as JSON\n\n"

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/bytes.h"
 #include "pack_segment.h"
@@ -22,6 +23,8 @@ struct slot {
 struct job {
 	struct pack_image *p;
 	const struct pack_options *options;
+	const uint8_t *map;   /* owned; the image, for what is far; NULL: nothing is */
+	struct pack_far *far; /* owned */
 	struct pack_stored *stored; /* owned; of all chunks */
 	struct slot *slots;	    /* owned; @slot_count */
 	unsigned int slot_count;
@@ -58,7 +61,7 @@ static struct slot *take(struct job *j)
 static void *work(void *arg)
 {
 	struct job *j = arg;
-	struct pack_encoder *encoder = pack_encoder_new(j->p, j->options);
+	struct pack_encoder *encoder = pack_encoder_new(j->p, j->far, j->map, j->options);
 	struct slot *slot;
 
 	while ((slot = take(j))) {
@@ -167,6 +170,68 @@ static void free_slots(struct job *j)
 	free(j->stored);
 }
 
+/* ---- what is far ----------------------------------------------------------- */
+
+/* Nothing is, where the window covers everything, or the index has no room for regions. */
+static int open_far(struct job *j)
+{
+	uint64_t len = j->p->image->size_bytes;
+	void *map;
+
+	if (j->p->image->encoding != LB_ENC_ZSTD_FRAMES || len <= j->options->window_bytes ||
+	    !j->options->window_bytes ||
+	    LB_INDEX_HEADER_BYTES + (uint64_t)j->p->chunk_count *
+			    (LB_INDEX_ENTRY_BYTES + LB_INDEX_FAR_BYTES) > LB_INDEX_MAX_BYTES)
+		return 0;
+	map = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, j->p->fd, 0);
+	if (map == MAP_FAILED)
+		return -LB_E_NOMEM;
+	j->map = map;
+	j->far = pack_far_new(j->p, j->map);
+	return j->far ? 0 : -LB_E_NOMEM;
+}
+
+/* Far regions were read without being compared with anything. */
+static int check_far(const struct job *j)
+{
+	uint64_t size = j->p->image->size_bytes;
+	uint8_t *buf = j->slots[0].seg.out, digest[LB_SHA256_BYTES];
+	struct lb_sha256 hash;
+
+	if (!j->far)
+		return 0;
+	lb_sha256_start(&hash);
+	for (uint64_t at = 0; at < size;) {
+		size_t n = size - at < LB_MIB ? (size_t)(size - at) : LB_MIB;
+
+		if (cli_pread_full(j->p->fd, buf, n, at))
+			return -LB_E_IO;
+		lb_sha256_update(&hash, buf, n);
+		at += n;
+	}
+	lb_sha256_finish(&hash, digest);
+	return memcmp(digest, j->p->image->sha256, sizeof(digest)) ? -LB_E_CHANGED : 0;
+}
+
+static void close_far(struct job *j)
+{
+	pack_far_free(j->far);
+	if (j->map)
+		munmap((void *)(uintptr_t)j->map, (size_t)j->p->image->size_bytes);
+}
+
+/* ---- all of it ------------------------------------------------------------- */
+
+static void add_far(struct pack_image *p, const struct pack_region *far)
+{
+	uint8_t *out = p->index + LB_INDEX_HEADER_BYTES +
+		       (size_t)p->chunk_count * LB_INDEX_ENTRY_BYTES +
+		       (size_t)p->far_count++ * LB_INDEX_FAR_BYTES;
+
+	lb_put_le32(out, (uint32_t)(far->offset / LB_FAR_BLOCK_BYTES) |
+				 far->bytes / LB_FAR_BLOCK_BYTES << 24);
+}
+
 static void finish_index(struct pack_image *p, const struct pack_stored *stored)
 {
 	struct lb_member *m = &p->image->index;
@@ -183,10 +248,14 @@ static void finish_index(struct pack_image *p, const struct pack_stored *stored)
 			continue;
 		e.reference = stored[i].length;
 		e.reach = stored[i].reach;
-		p->prefix_count += e.reach != 0;
+		e.far = stored[i].far.bytes;
+		p->prefix_count += e.reach || e.far;
+		if (e.far)
+			add_far(p, &stored[i].far);
 		pack_entry_put(p->index, i, &e);
 	}
-	m->size_bytes = LB_INDEX_HEADER_BYTES + (uint64_t)p->chunk_count * LB_INDEX_ENTRY_BYTES;
+	m->size_bytes = LB_INDEX_HEADER_BYTES + (uint64_t)p->chunk_count * LB_INDEX_ENTRY_BYTES +
+			(uint64_t)p->far_count * LB_INDEX_FAR_BYTES;
 	lb_sha256(p->index, (size_t)m->size_bytes, m->sha256);
 }
 
@@ -216,10 +285,15 @@ int pack_image_compress(struct pack_image *p, int spool, uint64_t *spool_end,
 	int rc;
 
 	p->image->payload.size_bytes = 0;
-	rc = make_slots(&j) ? run(&j, spool) : -LB_E_NOMEM;
+	rc = make_slots(&j) ? open_far(&j) : -LB_E_NOMEM;
+	if (!rc)
+		rc = run(&j, spool);
+	if (!rc)
+		rc = check_far(&j);
 	if (!rc)
 		finish_index(p, j.stored);
 	free_slots(&j);
+	close_far(&j);
 	if (rc)
 		return lb_error_set(err, -rc, "%s %s", p->path, what_failed(rc));
 	p->payload_offset = *spool_end;

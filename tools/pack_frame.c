@@ -13,8 +13,8 @@
 #define SPLIT_SEQUENCES 8u
 #define SPLIT_DEPTH 8 /* of the recursion */
 #define SPLIT_PLACES 4u /* places that are tried: at 1/4, 2/4, 3/4 */
-#define NEAR_GAIN 8   /* 1/8: matches of fewer bytes in front of the chunk may be done without ... */
-#define NEAR_LOSS 128 /* ... if the frame grows by no more than 1/128 */
+#define PREFIX_GAIN 8	/* 1/8: matches of fewer bytes in front of the chunk may be done without ... */
+#define PREFIX_LOSS 128 /* ... if the frame grows by no more than 1/128 */
 
 /* A stretch of a chunk that becomes one block or more. */
 struct part {
@@ -34,10 +34,12 @@ struct pieces {
 struct draft {
 	const uint8_t *data;
 	uint32_t len, limit;
+	bool far; /* matches in the far region stay */
 	uint8_t *out;
 	size_t out_len;
-	uint32_t need;	   /* bytes in front of the chunk that it refers to */
-	uint32_t far_bytes; /* what its matches copy from there */
+	uint32_t near_need; /* bytes right in front of the chunk that it refers to */
+	uint32_t near_bytes, far_bytes; /* what its matches copy from there, and from the far region */
+	uint32_t near_prefix; /* what the far region lies in front of, for a device */
 };
 
 static bool set_up(ZSTD_CCtx *cctx)
@@ -70,10 +72,11 @@ int pack_frame_open(struct pack_frame *f)
 	*f = (struct pack_frame){ .trial_bytes = ZSTD_compressBound(LB_CHUNK_MAX_BYTES) };
 	f->cctx = ZSTD_createCCtx();
 	f->taken = malloc(room * sizeof(*f->taken));
+	f->resolved = malloc(room * sizeof(*f->resolved));
 	f->near = malloc((BLOCK_BYTES / 3 + 2) * sizeof(*f->near));
 	f->blocks = malloc(2 * room * sizeof(*f->blocks));
 	f->trial = malloc(f->trial_bytes);
-	return f->cctx && f->taken && f->near && f->blocks && f->trial && set_up(f->cctx)
+	return f->cctx && f->taken && f->resolved && f->near && f->blocks && f->trial && set_up(f->cctx)
 		       ? 0 : -LB_E_NOMEM;
 }
 
@@ -81,6 +84,7 @@ void pack_frame_close(struct pack_frame *f)
 {
 	ZSTD_freeCCtx(f->cctx);
 	free(f->taken);
+	free(f->resolved);
 	free(f->near);
 	free(f->blocks);
 	free(f->trial);
@@ -164,10 +168,15 @@ static void split(struct pack_frame *f, const struct part *p, size_t whole, int 
 
 /* ---- frames ---------------------------------------------------------------- */
 
-static void take_pieces(struct pack_frame *f, struct pack_search *search, uint32_t len,
-			struct pieces *ret)
+static uint8_t reach_of(uint32_t need)
 {
-	ZSTD_Sequence *room = f->taken;
+	return (uint8_t)((need + LB_REACH_UNIT_BYTES - 1) / LB_REACH_UNIT_BYTES);
+}
+
+static void take_pieces(struct pack_frame *f, struct pack_search *search,
+			const struct pack_place *place, uint32_t len, struct pieces *ret)
+{
+	ZSTD_Sequence *room = f->taken, *resolved = f->resolved;
 
 	ret->count = (len + BLOCK_BYTES - 1) / BLOCK_BYTES;
 	ret->piece_bytes = (len + ret->count - 1) / ret->count;
@@ -177,34 +186,74 @@ static void take_pieces(struct pack_frame *f, struct pack_search *search, uint32
 		ret->runs[i].seqs = room;
 		pack_search_take(search, n, &ret->runs[i]);
 		room += ret->runs[i].count;
+		if (place) {
+			struct pack_run found = ret->runs[i];
+
+			ret->runs[i].seqs = resolved;
+			pack_stream_resolve(place, &found, at, &ret->runs[i]);
+			resolved += ret->runs[i].count;
+		}
 		at += n;
 	}
 }
 
-/* @run, @at bytes behind the chunk's beginning, with matches that reach too far as literals. */
+/* How much in front of the chunk @s needs, whose match is at @at. */
+static uint32_t near_need(const ZSTD_Sequence *s, uint32_t at)
+{
+	return !s->rep && s->offset > at ? s->offset - at : 0;
+}
+
+static bool is_allowed(const struct draft *d, const ZSTD_Sequence *s, uint32_t at)
+{
+	return s->rep ? d->far : near_need(s, at) <= d->limit;
+}
+
+/* What @d will refer to. */
+static void measure(const struct pieces *pieces, uint64_t offset, struct draft *d)
+{
+	for (uint32_t i = 0; i < pieces->count; i++) {
+		uint32_t at = i * pieces->piece_bytes;
+
+		for (size_t k = 0; k < pieces->runs[i].count; k++) {
+			const ZSTD_Sequence *s = &pieces->runs[i].seqs[k];
+			uint32_t need;
+
+			at += s->litLength;
+			need = near_need(s, at);
+			if (is_allowed(d, s, at)) {
+				d->far_bytes += s->rep ? s->matchLength : 0;
+				d->near_bytes += need ? s->matchLength : 0;
+				d->near_need = need > d->near_need ? need : d->near_need;
+			}
+			at += s->matchLength;
+		}
+	}
+	d->near_prefix = lb_reach_bytes(reach_of(d->near_need), offset);
+}
+
+/* @run, @at bytes behind the chunk's beginning, with matches that are not allowed as literals. */
 static void limit_run(struct pack_frame *f, const struct pack_run *run, uint32_t at,
-		      struct draft *d, struct part *ret)
+		      const struct draft *d, struct part *ret)
 {
 	uint32_t literals = 0;
 
 	*ret = (struct part){ .seqs = f->near, .data = d->data + at };
 	for (size_t i = 0; i < run->count; i++) {
 		ZSTD_Sequence s = run->seqs[i];
-		uint32_t need;
+		bool allowed;
 
 		literals += s.litLength;
 		at += s.litLength;
-		need = s.offset > at ? s.offset - at : 0;
+		allowed = is_allowed(d, &s, at);
+		if (s.rep)
+			s.offset += d->near_prefix + at;
 		at += s.matchLength;
-		if (need > d->limit) {
+		if (!allowed) {
 			literals += s.matchLength;
 			continue;
 		}
-		if (need)
-			d->far_bytes += s.matchLength;
-		if (need > d->need)
-			d->need = need;
 		s.litLength = literals;
+		s.rep = 0;
 		f->near[ret->count++] = s;
 		literals = 0;
 	}
@@ -212,10 +261,12 @@ static void limit_run(struct pack_frame *f, const struct pack_run *run, uint32_t
 	ret->len = at + run->literals - (uint32_t)(ret->data - d->data);
 }
 
-static int write_draft(struct pack_frame *f, const struct pieces *pieces, struct draft *d)
+static int write_draft(struct pack_frame *f, const struct pieces *pieces, uint64_t offset,
+		       struct draft *d)
 {
 	struct part p;
 
+	measure(pieces, offset, d);
 	f->block_count = 0;
 	for (uint32_t i = 0; i < pieces->count; i++) {
 		limit_run(f, &pieces->runs[i], i * pieces->piece_bytes, d, &p);
@@ -226,28 +277,50 @@ static int write_draft(struct pack_frame *f, const struct pieces *pieces, struct
 	return ZSTD_isError(d->out_len) ? -LB_E_NOMEM : 0;
 }
 
-int pack_frame_write(struct pack_frame *f, struct pack_search *search, const uint8_t *data,
-		     uint32_t len, uint32_t window_bytes, uint8_t *out, size_t *ret_len,
-		     uint8_t *ret_reach)
+/*
+ * Tries @other in place of @d, if @bytes, which @other does without, are few: a device has to
+ * read what they are in.
+ */
+static int try_without(struct pack_frame *f, const struct pieces *pieces, uint64_t offset,
+		       uint32_t bytes, struct draft other, struct draft *d)
 {
-	struct draft d = { .data = data, .len = len, .limit = window_bytes, .out = out };
-	struct draft alone = { .data = data, .len = len, .out = f->trial };
+	int rc;
+
+	if (!bytes || bytes > d->out_len / PREFIX_GAIN)
+		return 0;
+	other.data = d->data;
+	other.len = d->len;
+	other.out = f->trial;
+	rc = write_draft(f, pieces, offset, &other);
+	if (rc || other.out_len > d->out_len + d->out_len / PREFIX_LOSS)
+		return rc;
+	memcpy(d->out, other.out, other.out_len);
+	other.out = d->out;
+	*d = other;
+	return 0;
+}
+
+int pack_frame_write(struct pack_frame *f, struct pack_search *search, const struct pack_chunk *c,
+		     uint8_t *out, struct pack_framed *ret)
+{
+	const struct pack_place *place = &c->place;
+	uint32_t limit = (c->window_bytes - place->far.bytes) & ~(LB_REACH_UNIT_BYTES - 1);
+	struct draft d = { .data = c->data, .len = c->len, .limit = limit, .far = true, .out = out };
 	struct pieces pieces;
 	int rc;
 
-	take_pieces(f, search, len, &pieces);
-	rc = write_draft(f, &pieces, &d);
-	if (!rc && d.need && d.far_bytes <= d.out_len / NEAR_GAIN) {
-		rc = write_draft(f, &pieces, &alone);
-		if (!rc && alone.out_len <= d.out_len + d.out_len / NEAR_LOSS) {
-			memcpy(out, alone.out, alone.out_len);
-			d.out_len = alone.out_len;
-			d.need = 0;
-		}
-	}
+	take_pieces(f, search, place->stream ? place : NULL, c->len, &pieces);
+	rc = write_draft(f, &pieces, place->offset, &d);
+	if (!rc)
+		rc = try_without(f, &pieces, place->offset, d.far_bytes,
+				 (struct draft){ .limit = c->window_bytes }, &d);
+	if (!rc)
+		rc = try_without(f, &pieces, place->offset, d.near_bytes,
+				 (struct draft){ .far = d.far_bytes != 0 }, &d);
 	if (rc)
 		return rc;
-	*ret_len = d.out_len;
-	*ret_reach = (uint8_t)((d.need + LB_REACH_UNIT_BYTES - 1) / LB_REACH_UNIT_BYTES);
+	ret->len = d.out_len;
+	ret->reach = reach_of(d.near_need);
+	ret->far = d.far_bytes != 0;
 	return 0;
 }

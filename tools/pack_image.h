@@ -20,6 +20,7 @@ struct pack_image {
 	uint32_t chunk_count, data_count, zero_count, duplicate_count;
 	uint64_t zero_bytes, duplicate_bytes;
 	uint32_t prefix_count;	 /* data chunks that are decoded with a prefix */
+	uint32_t far_count;	 /* ... with a far region */
 	uint64_t payload_offset; /* in the spool file */
 };
 
@@ -51,12 +52,14 @@ int pack_image_compress(struct pack_image *p, int spool, uint64_t *spool_end,
 struct pack_entry {
 	uint8_t type;
 	uint8_t reach; /* data */
+	bool far;      /* data: with a far region */
 	uint32_t length;
 	uint32_t reference; /* data: stored length */
 	uint8_t sha256[LB_SHA256_BYTES];
 };
 
 void pack_entry_put(uint8_t *index, uint32_t number, const struct pack_entry *e);
+/* An entry that is stored as one with a far region is read as data, with @ret->far. */
 void pack_entry_get(const uint8_t *index, uint32_t number, struct pack_entry *ret);
 
 #endif

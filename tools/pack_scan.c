@@ -25,7 +25,7 @@ void pack_entry_put(uint8_t *index, uint32_t number, const struct pack_entry *e)
 {
 	uint8_t *out = index + LB_INDEX_HEADER_BYTES + (size_t)number * LB_INDEX_ENTRY_BYTES;
 
-	lb_put_le32(out, e->type | e->length << 8);
+	lb_put_le32(out, (e->far ? LB_CHUNK_FAR : e->type) | e->length << 8);
 	lb_put_le32(out + 4, e->reference | (uint32_t)e->reach << 24);
 	memcpy(out + 8, e->sha256, sizeof(e->sha256));
 }
@@ -34,7 +34,8 @@ void pack_entry_get(const uint8_t *index, uint32_t number, struct pack_entry *re
 {
 	const uint8_t *in = index + LB_INDEX_HEADER_BYTES + (size_t)number * LB_INDEX_ENTRY_BYTES;
 
-	ret->type = in[0];
+	ret->far = in[0] == LB_CHUNK_FAR;
+	ret->type = ret->far ? LB_CHUNK_DATA : in[0];
 	ret->length = lb_get_le32(in) >> 8;
 	ret->reference = lb_get_le32(in + 4);
 	ret->reach = 0;

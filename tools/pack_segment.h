@@ -7,6 +7,7 @@
 #ifndef LIFEBOAT_PACK_SEGMENT_H
 #define LIFEBOAT_PACK_SEGMENT_H
 
+#include "pack_far.h"
 #include "pack_image.h"
 
 struct pack_segment {
@@ -23,6 +24,7 @@ extern const size_t PACK_SEGMENT_OUT_BYTES;
 struct pack_stored {
 	uint32_t length;
 	uint8_t reach;
+	struct pack_region far;
 };
 
 /*
@@ -32,11 +34,15 @@ struct pack_stored {
 bool pack_segment_next(const struct pack_image *p, uint32_t *next, uint64_t *offset,
 		       struct pack_segment *ret);
 
-/* What a thread needs: about 100 MiB at level 19, whatever the image's size. */
+/* What a thread needs: about 250 MiB at level 19, whatever the image's size. */
 struct pack_encoder;
 
-/* @p: borrowed, with a scanned index; NULL: no memory. Free with pack_encoder_free(). */
-struct pack_encoder *pack_encoder_new(const struct pack_image *p, const struct pack_options *options);
+/*
+ * @p: borrowed, with a scanned index; @far: borrowed, all of its windows, or NULL for no far regions.
+ * NULL: no memory. Free with pack_encoder_free().
+ */
+struct pack_encoder *pack_encoder_new(const struct pack_image *p, const struct pack_far *far,
+				      const uint8_t *image, const struct pack_options *options);
 void pack_encoder_free(struct pack_encoder *e);
 
 /**

@@ -352,8 +352,7 @@ static uint64_t index_bytes(const struct make *k)
 /* The index may have no more bytes than an image's: patches that save least go first. */
 static void fit_index(struct make *k)
 {
-	uint64_t room = LB_PATCH_INDEX_MAX - LB_INDEX_HEADER_BYTES -
-			(uint64_t)k->p->image->chunk_count * LB_INDEX_ENTRY_BYTES;
+	uint64_t room = LB_PATCH_INDEX_MAX - k->p->image->image->index.size_bytes;
 
 	for (uint32_t least = 1024; index_bytes(k) > room && k->node_count; least *= 2) {
 		uint32_t left = 0;

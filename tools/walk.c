@@ -21,24 +21,44 @@ struct walk {
 	uint8_t *stored;
 	uint8_t *window; /* the image's last bytes before @window_end, and room for one more chunk */
 	size_t window_end, window_room;
-	int repeated;		    /* owned: a file of chunks that occur again, or -1 */
-	uint64_t repeated_bytes;    /* in it */
-	uint64_t *repeated_offsets; /* in it, of such chunks; unset: REPEATED_LATER or 0 */
+	uint8_t *prefix;	 /* of a chunk with a far region */
+	int kept;		 /* owned: a file with what is needed again, at its place in the image; or -1 */
+	uint64_t *again;	 /* of each chunk: 0, or its offset and 1 if it is repeated */
+	uint8_t *far_blocks;	 /* a bit for each block of the image: it is in a far region */
 	struct lb_sha256 image_hash, payload_hash;
 	struct cli_progress progress;
 };
 
-#define REPEATED_LATER UINT64_MAX
-
-/* A duplicate cannot be decoded again: what its original was decoded with is gone by then. */
-static void find_repeated(struct walk *w)
+/*
+ * A duplicate cannot be decoded again: what its original was decoded with is gone by then.
+ * Nor can what a far region consists of.
+ */
+static void find_needed_again(struct walk *w)
 {
 	struct lb_chunk_cursor cursor = { 0 };
 	struct lb_chunk chunk;
 
-	while (lb_index_next(&w->index, &cursor, &chunk))
+	while (lb_index_next(&w->index, &cursor, &chunk)) {
+		uint64_t block = chunk.far_offset / LB_FAR_BLOCK_BYTES;
+
 		if (chunk.type == LB_CHUNK_DUPLICATE)
-			w->repeated_offsets[chunk.original] = REPEATED_LATER;
+			w->again[chunk.original] = 1;
+		for (uint32_t i = 0; i < chunk.far_bytes / LB_FAR_BLOCK_BYTES; i++, block++)
+			w->far_blocks[block / 8] |= (uint8_t)(1u << block % 8);
+	}
+	for (cursor = (struct lb_chunk_cursor){ 0 }; lb_index_next(&w->index, &cursor, &chunk);)
+		if (w->again[chunk.number])
+			w->again[chunk.number] += chunk.offset;
+}
+
+static bool is_needed_again(const struct walk *w, const struct lb_chunk *chunk)
+{
+	uint64_t block = chunk->offset / LB_FAR_BLOCK_BYTES;
+	bool needed = w->again[chunk->number];
+
+	for (; !needed && block * LB_FAR_BLOCK_BYTES < chunk->offset + chunk->length; block++)
+		needed = w->far_blocks[block / 8] >> block % 8 & 1;
+	return needed;
 }
 
 static int walk_open(struct walk *w, struct bundle_file *b, uint32_t number, struct lb_error *err)
@@ -51,10 +71,12 @@ static int walk_open(struct walk *w, struct bundle_file *b, uint32_t number, str
 	w->dctx = ZSTD_createDCtx();
 	w->stored = malloc(w->index.longest_stored + 1);
 	w->window = malloc(w->window_room);
-	w->repeated_offsets = calloc(w->index.chunk_count, sizeof(*w->repeated_offsets));
-	if (!w->dctx || !w->stored || !w->window || !w->repeated_offsets)
+	w->prefix = malloc(w->index.longest_prefix + 1);
+	w->again = calloc(w->index.chunk_count, sizeof(*w->again));
+	w->far_blocks = calloc(1, w->image->size_bytes / LB_FAR_BLOCK_BYTES / 8 + 1);
+	if (!w->dctx || !w->stored || !w->window || !w->prefix || !w->again || !w->far_blocks)
 		return lb_error_set(err, LB_E_NOMEM, "no memory for decoding");
-	find_repeated(w);
+	find_needed_again(w);
 	lb_sha256_start(&w->image_hash);
 	lb_sha256_start(&w->payload_hash);
 	cli_progress_start(&w->progress, w->image->name, w->image->size_bytes);
@@ -67,9 +89,11 @@ static void walk_close(struct walk *w)
 	ZSTD_freeDCtx(w->dctx);
 	free(w->stored);
 	free(w->window);
-	free(w->repeated_offsets);
-	if (w->repeated >= 0)
-		close(w->repeated);
+	free(w->prefix);
+	free(w->again);
+	free(w->far_blocks);
+	if (w->kept >= 0)
+		close(w->kept);
 	lb_index_free(&w->index);
 }
 
@@ -108,45 +132,66 @@ static void window_add_zeros(struct walk *w, uint32_t len)
 
 /* ---- chunks ---------------------------------------------------------------- */
 
+static int keep_chunk(struct walk *w, const struct lb_chunk *chunk, const uint8_t *data,
+		      struct lb_error *err)
+{
+	if (w->kept < 0) {
+		w->kept = cli_file_temporary(err);
+		if (w->kept < 0)
+			return w->kept;
+		if (ftruncate(w->kept, (off_t)w->image->size_bytes))
+			return lb_error_set(err, LB_E_IO, "a temporary file cannot be written");
+	}
+	if (lseek(w->kept, (off_t)chunk->offset, SEEK_SET) < 0 ||
+	    cli_write_full(w->kept, data, chunk->length))
+		return lb_error_set(err, LB_E_IO, "a temporary file cannot be written");
+	return 0;
+}
+
+static int read_kept(struct walk *w, uint64_t offset, uint8_t *out, size_t len,
+		     struct lb_error *err)
+{
+	if (w->kept < 0) /* nothing but zeros was needed again */
+		memset(out, 0, len);
+	else if (cli_pread_full(w->kept, out, len, offset))
+		return lb_error_set(err, LB_E_IO, "a temporary file cannot be read");
+	return 0;
+}
+
+/* What the chunk that goes to @out is decoded with. */
+static int find_prefix(struct walk *w, const struct lb_chunk *chunk, const uint8_t *out,
+		       const uint8_t **ret_prefix, struct lb_error *err)
+{
+	uint32_t near = lb_chunk_near_bytes(chunk);
+
+	*ret_prefix = out - near;
+	if (!chunk->far_bytes)
+		return 0;
+	*ret_prefix = w->prefix;
+	memcpy(w->prefix + chunk->far_bytes, out - near, near);
+	return read_kept(w, chunk->far_offset, w->prefix, chunk->far_bytes, err);
+}
+
 /* Fetches and decodes a data chunk. */
 static int decode(struct walk *w, const struct lb_chunk *chunk, uint8_t *out, struct lb_error *err)
 {
 	struct lb_source *src = w->bundle->src;
-	uint32_t prefix = lb_chunk_prefix_bytes(chunk);
+	const uint8_t *prefix;
 	int rc = lb_source_seek(src, w->payload_offset + chunk->stored_offset, chunk->stored_length,
 				err);
 
 	if (!rc)
 		rc = lb_source_read_full(src, w->stored, chunk->stored_length, err);
+	if (!rc)
+		rc = find_prefix(w, chunk, out, &prefix, err);
 	if (rc)
 		return rc;
-	rc = lb_chunk_decode(w->dctx, w->image->encoding, chunk, out - prefix, prefix, w->stored, out);
+	rc = lb_chunk_decode(w->dctx, w->image->encoding, chunk, prefix,
+			     lb_chunk_prefix_bytes(chunk), w->stored, out);
 	if (rc)
 		return lb_error_set(err, -rc, "chunk %u of image %s at byte %llu is not what was signed",
 				    chunk->number, w->image->name, (unsigned long long)chunk->offset);
 	lb_sha256_update(&w->payload_hash, w->stored, chunk->stored_length);
-	return 0;
-}
-
-static int keep_repeated(struct walk *w, const struct lb_chunk *chunk, const uint8_t *data,
-			 struct lb_error *err)
-{
-	if (w->repeated < 0)
-		w->repeated = cli_file_temporary(err);
-	if (w->repeated < 0)
-		return w->repeated;
-	if (cli_write_full(w->repeated, data, chunk->length))
-		return lb_error_set(err, LB_E_IO, "a temporary file cannot be written");
-	w->repeated_offsets[chunk->number] = w->repeated_bytes;
-	w->repeated_bytes += chunk->length;
-	return 0;
-}
-
-static int read_repeated(struct walk *w, const struct lb_chunk *chunk, uint8_t *out,
-			 struct lb_error *err)
-{
-	if (cli_pread_full(w->repeated, out, chunk->length, w->repeated_offsets[chunk->original]))
-		return lb_error_set(err, LB_E_IO, "a temporary file cannot be read");
 	return 0;
 }
 
@@ -175,11 +220,11 @@ static int get_chunk(struct walk *w, const struct lb_chunk *chunk, const uint8_t
 	}
 	out = window_next(w, chunk->length);
 	if (chunk->type == LB_CHUNK_DUPLICATE)
-		rc = read_repeated(w, chunk, out, err);
+		rc = read_kept(w, w->again[chunk->original] - 1, out, chunk->length, err);
 	else
 		rc = decode(w, chunk, out, err);
-	if (!rc && w->repeated_offsets[chunk->number] == REPEATED_LATER)
-		rc = keep_repeated(w, chunk, out, err);
+	if (!rc && is_needed_again(w, chunk))
+		rc = keep_chunk(w, chunk, out, err);
 	if (rc)
 		return rc;
 	lb_sha256_update(&w->image_hash, out, chunk->length);
@@ -225,7 +270,7 @@ int bundle_file_walk(struct bundle_file *b, uint32_t number, struct image_sink *
 		.image = &b->manifest.images[number],
 		.payload_offset = b->layout.payload_offset[number],
 		.sink = sink,
-		.repeated = -1,
+		.kept = -1,
 	};
 	struct lb_chunk_cursor cursor = { 0 };
 	struct lb_chunk chunk;

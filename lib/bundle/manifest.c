@@ -211,7 +211,7 @@ static int parse_members(const cJSON *obj, struct lb_image *image, struct lb_err
 	if (size > LB_INDEX_MAX_BYTES)
 		return lb_error_set(err, LB_E_TOO_BIG, "%s has %llu bytes, at most %u are allowed",
 				    wanted, (unsigned long long)size, LB_INDEX_MAX_BYTES);
-	if (size <= LB_INDEX_HEADER_BYTES || (size - LB_INDEX_HEADER_BYTES) % LB_INDEX_ENTRY_BYTES)
+	if (size < LB_INDEX_HEADER_BYTES + LB_INDEX_ENTRY_BYTES || size % LB_INDEX_FAR_BYTES)
 		return lb_error_set(err, LB_E_FORMAT, "%s has no size that an index can have", wanted);
 	snprintf(wanted, sizeof(wanted), "%s%s", image->name, lb_encoding_suffix(image->encoding));
 	return parse_member(obj, "payload", wanted, &image->payload, err);

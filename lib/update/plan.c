@@ -46,7 +46,7 @@ static int load_image(struct lb_update *u, const struct lb_manifest *m,
 
 static int alloc_buffers(struct lb_update *u, struct lb_error *err)
 {
-	uint32_t chunk = CHUNK_BUF_MIN, stored = 1, prefix = 0;
+	uint32_t chunk = CHUNK_BUF_MIN, stored = 1, prefix = 0, far = 0;
 	int r;
 
 	for (uint32_t i = 0; i < u->image_count; i++) {
@@ -58,8 +58,10 @@ static int alloc_buffers(struct lb_update *u, struct lb_error *err)
 			stored = idx->longest_stored;
 		if (idx->longest_prefix > prefix)
 			prefix = idx->longest_prefix;
+		if (idx->longest_far > far)
+			far = idx->longest_far;
 	}
-	r = lb_window_init(&u->window, prefix, chunk);
+	r = lb_window_init(&u->window, prefix, chunk, far);
 	u->stored_buf = malloc(stored);
 	u->dctx = ZSTD_createDCtx();
 	if (r || !u->stored_buf || !u->dctx)

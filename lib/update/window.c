@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-int lb_window_init(struct lb_window *w, size_t keep, size_t chunk)
+int lb_window_init(struct lb_window *w, size_t keep, size_t chunk, size_t far)
 {
 	/* a quarter of the prefix behind it: a byte is moved about four times */
 	size_t slack = keep / 4 > chunk || !keep ? keep / 4 : chunk;
 
+	if (slack < far) /* lb_window_far() */
+		slack = far;
 	*w = (struct lb_window){ .room = keep + slack + chunk, .keep = keep, .chunk = chunk };
 	w->buf = malloc(w->room);
 	return w->buf ? 0 : -LB_E_NOMEM;
@@ -22,9 +24,21 @@ void lb_window_free(struct lb_window *w)
 
 uint8_t *lb_window_scratch(struct lb_window *w)
 {
-	w->len = 0;
+	w->len = w->far_len = w->shifted = 0;
 	w->blk = NULL;
 	return w->buf;
+}
+
+/* As before lb_window_far(), and what was decoded since. */
+static void put_back(struct lb_window *w)
+{
+	if (!w->far_len)
+		return;
+	memcpy(w->buf + w->far_at, w->buf + w->room - w->far_len, w->far_len);
+	w->len -= w->shifted;
+	if (w->shifted)
+		memmove(w->buf, w->buf + w->shifted, w->len);
+	w->far_len = w->shifted = 0;
 }
 
 /* The window begins and ends at @at. */
@@ -70,6 +84,7 @@ static int add_back(struct lb_window *w, uint64_t end)
 static void make_room(struct lb_window *w, struct lb_blk *blk, uint64_t from, uint64_t offset,
 		      size_t len)
 {
+	put_back(w);
 	if (w->blk != blk || w->at > offset || w->at + w->len < from)
 		restart(w, blk, from);
 	if (w->at + w->len > offset)
@@ -95,6 +110,23 @@ int lb_window_open(struct lb_window *w, struct lb_blk *blk, uint64_t offset, siz
 	}
 	*ret_out = w->buf + w->len;
 	return 0;
+}
+
+void lb_window_far(struct lb_window *w, size_t near_len, size_t far_len, size_t len,
+		   uint8_t **ret_far, uint8_t **ret_out)
+{
+	if (w->len + len + far_len > w->room)
+		drop_front(w, w->at + w->len - w->keep);
+	if (w->len < near_len + far_len) {
+		w->shifted = near_len + far_len - w->len;
+		memmove(w->buf + w->shifted, w->buf, w->len);
+		w->len += w->shifted;
+	}
+	w->far_len = far_len;
+	w->far_at = w->len - near_len - far_len;
+	memcpy(w->buf + w->room - far_len, w->buf + w->far_at, far_len);
+	*ret_far = w->buf + w->far_at;
+	*ret_out = w->buf + w->len;
 }
 
 void lb_window_zeros(struct lb_window *w, struct lb_blk *blk, uint64_t offset, uint64_t len)

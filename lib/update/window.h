@@ -18,10 +18,16 @@ struct lb_window {
 	struct lb_blk *blk;/* borrowed: the slot that these bytes belong to */
 	uint64_t at;	   /* where in it they begin */
 	size_t len;	   /* so many are right */
+	size_t far_len;	   /* until the next call this many at @far_at are from elsewhere: ... */
+	size_t far_at;	   /* ... what belongs there is at the end of @buf */
+	size_t shifted;	   /* and all bytes were moved back by so many; @len counts these */
 };
 
-/* @chunk > 0. 0 or -LB_E_NOMEM; to be freed with lb_window_free() in any case. */
-int lb_window_init(struct lb_window *w, size_t keep, size_t chunk) LB_MUST_CHECK;
+/*
+ * @chunk > 0; @far: longest far region, at most @keep. 0 or -LB_E_NOMEM; to be freed with
+ * lb_window_free() in any case.
+ */
+int lb_window_init(struct lb_window *w, size_t keep, size_t chunk, size_t far) LB_MUST_CHECK;
 void lb_window_free(struct lb_window *w);
 
 /* Forgets everything; the memory, w->chunk bytes, is the caller's until the next call. */
@@ -42,7 +48,19 @@ uint8_t *lb_window_scratch(struct lb_window *w);
 int lb_window_open(struct lb_window *w, struct lb_blk *blk, uint64_t offset, size_t prefix_len,
 		   size_t len, uint8_t **ret_out) LB_MUST_CHECK;
 
-/* The first @len bytes at the *@ret_out of the last lb_window_open() are right. */
+/**
+ * lb_window_far() - room for bytes from elsewhere in front of a prefix
+ * @near_len, @len: prefix_len and len of the lb_window_open() just before
+ * @far_len: with @near_len at most w->keep
+ * @ret_far: @far_len bytes for the caller to fill, then the prefix, then *@ret_out
+ * @ret_out: as from lb_window_open(), where it may have moved
+ *
+ * Valid until the next call. The window remembers what those bytes have covered.
+ */
+void lb_window_far(struct lb_window *w, size_t near_len, size_t far_len, size_t len,
+		   uint8_t **ret_far, uint8_t **ret_out);
+
+/* The first @len bytes at the *@ret_out of the last call are right. */
 static inline void lb_window_take(struct lb_window *w, size_t len)
 {
 	w->len += len;

@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 import tempfile
 
-DATA, ZERO, DUPLICATE = range(3)
+DATA, ZERO, DUPLICATE, FAR = range(4)
 
 
 def run(*argv, data=None):
@@ -25,22 +25,46 @@ def members(path):
 
 
 def entries(index):
-    """(type, length, reference, digest) of each entry, and the header's two sizes"""
+    """(type, length, reference, digest) of each entry, FAR as DATA, and the header's two sizes"""
     magic, size, count, image, payload = struct.unpack_from("<8sIIQQ", index)
-    assert magic == b"LBINDEX1" and size == 40 and len(index) == 32 + 40 * count
+    regions = sum(index[32 + 40 * i] == FAR for i in range(count))
+    assert magic == b"LBINDEX1" and size == 40 and len(index) == 32 + 40 * count + 4 * regions
     result = []
     for i in range(count):
         first, reference = struct.unpack_from("<II", index, 32 + 40 * i)
-        if first & 255 == DATA:
+        kind = DATA if first & 255 == FAR else first & 255
+        if kind == DATA:
             reference &= 0xffffff
-        result.append((first & 255, first >> 8, reference, index[40 + 40 * i:72 + 40 * i]))
+        result.append((kind, first >> 8, reference, index[40 + 40 * i:72 + 40 * i]))
     return result, image, payload
 
 
 def reaches(index):
     """How many times 8 KiB in front of it each entry's chunk is decoded with"""
-    count = (len(index) - 32) // 40
-    return [index[39 + 40 * i] if index[32 + 40 * i] == DATA else 0 for i in range(count)]
+    return [index[39 + 40 * i] if index[32 + 40 * i] in (DATA, FAR) else 0
+            for i in range(len(entries(index)[0]))]
+
+
+def fars(index):
+    """(offset, length) of each entry's far region; (0, 0) where it has none"""
+    count = len(entries(index)[0])
+    at, offset, result = 32 + 40 * count, 0, []
+    for i in range(count):
+        result.append((0, 0))
+        if index[32 + 40 * i] == FAR:
+            block, blocks = struct.unpack_from("<I", index, at)[0] & 0xffffff, index[at + 3]
+            assert 1 <= blocks <= 64 and (block + blocks) * 4096 <= offset
+            result[i] = block * 4096, blocks * 4096
+            at += 4
+        offset += struct.unpack_from("<I", index, 32 + 40 * i)[0] >> 8
+    assert at == len(index)
+    return result
+
+
+def prefix(image, offset, reach, far):
+    """What the chunk at offset of the image is decoded with"""
+    near = image[max(0, offset - 8192 * reach):offset] if reach else b""
+    return bytes(image[far[0]:sum(far)] + near)
 
 
 def unzstd(frame, prefix=b""):
@@ -56,11 +80,11 @@ def unzstd(frame, prefix=b""):
 
 
 def chunks(index, payload):
-    """(offset, length, reach, stored bytes) of the data chunks"""
+    """(offset, length, reach, far region, stored bytes) of the data chunks"""
     offset, at, result = 0, 0, []
-    for (kind, length, stored, _), reach in zip(entries(index)[0], reaches(index)):
+    for (kind, length, stored, _), reach, far in zip(entries(index)[0], reaches(index), fars(index)):
         if kind == DATA:
-            result.append((offset, length, reach, payload[at:at + stored]))
+            result.append((offset, length, reach, far, payload[at:at + stored]))
             at += stored
         offset += length
     return result
@@ -70,15 +94,15 @@ def decode(index, payload, encoding):
     """The image, every rule of an index asserted on the way."""
     table, image_size, payload_size = entries(index)
     assert payload_size == len(payload) and 1 <= len(table) <= 65536
-    reach, at, chunks, image = reaches(index), 0, [], bytearray()
+    reach, far, at, chunks, image = reaches(index), fars(index), 0, [], bytearray()
     for number, (kind, length, reference, digest) in enumerate(table):
         if kind == DATA:
             assert 1 <= length <= 1 << 20
             stored = payload[at:at + reference]
             at += reference
-            assert encoding == "zstd-frames" or not reach[number]
-            prefix = image[max(0, len(image) - 8192 * reach[number]):] if reach[number] else b""
-            data = unzstd(stored, prefix) if encoding == "zstd-frames" else stored
+            assert encoding == "zstd-frames" or not reach[number] and not far[number][1]
+            data = unzstd(stored, prefix(image, len(image), reach[number], far[number])) \
+                if encoding == "zstd-frames" else stored
         elif kind == ZERO:
             assert reference == 0 and digest == bytes(32) and 1 <= length <= 0xffffff
             data = bytes(length)

@@ -380,6 +380,7 @@ int main(int argc, char **argv)
 
 	every_change("small.lbu", "root.img", "key.pub.pem", quick);
 	every_change("prefix.lbu", "prefix.img", "prefix.pub.pem", quick);
+	every_change("far.lbu", "far.img", "far.pub.pem", quick);
 	largest_manifest();
 	largest_indexes();
 	return 0;

@@ -17,12 +17,19 @@ static void agree(uint8_t *index, size_t size)
 {
 	uint64_t image = 0, payload = 0;
 	uint32_t count = (uint32_t)((size - LB_INDEX_HEADER_BYTES) / LB_INDEX_ENTRY_BYTES);
+	size_t far = 0;
 
+	for (uint32_t i = 0; i < count; i++) /* what entries of that kind leave room for */
+		if (index[LB_INDEX_HEADER_BYTES + i * LB_INDEX_ENTRY_BYTES] == LB_CHUNK_FAR &&
+		    LB_INDEX_HEADER_BYTES + count * LB_INDEX_ENTRY_BYTES + ++far * LB_INDEX_FAR_BYTES >
+			    size)
+			count--;
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *e = index + LB_INDEX_HEADER_BYTES + i * LB_INDEX_ENTRY_BYTES;
 
 		image += lb_get_le32(e) >> 8;
-		payload += e[0] == LB_CHUNK_DATA ? lb_get_le32(e + 4) & 0xffffff : 0;
+		payload += e[0] == LB_CHUNK_DATA || e[0] == LB_CHUNK_FAR ?
+				   lb_get_le32(e + 4) & 0xffffff : 0;
 	}
 	memcpy(index, "LBINDEX1", 8);
 	lb_put_le32(index + 8, LB_INDEX_ENTRY_BYTES);
@@ -60,8 +67,11 @@ static void check_chunk(const struct lb_index *idx, const struct lb_chunk *c)
 		CHECK(c->length <= LB_ZERO_MAX_BYTES && !c->stored_length);
 		return;
 	}
-	CHECK(lb_chunk_prefix_bytes(c) <= idx->longest_prefix && idx->longest_prefix <= LB_REACH_MAX_BYTES);
-	CHECK(lb_chunk_prefix_bytes(c) <= c->offset);
+	CHECK(lb_chunk_prefix_bytes(c) <= idx->longest_prefix);
+	CHECK(idx->longest_prefix <= LB_REACH_MAX_BYTES + LB_FAR_MAX_BYTES);
+	CHECK(lb_chunk_near_bytes(c) <= c->offset);
+	CHECK(c->far_bytes <= idx->longest_far && idx->longest_far <= LB_FAR_MAX_BYTES);
+	CHECK(c->far_offset + c->far_bytes <= c->offset && (c->type == LB_CHUNK_DATA || !c->far_bytes));
 	CHECK(c->length <= idx->longest_chunk && c->length <= LB_CHUNK_MAX_BYTES);
 	CHECK(c->stored_length <= idx->longest_stored && c->stored_length <= LB_STORED_MAX_BYTES);
 	if (c->type != LB_CHUNK_DUPLICATE)
@@ -78,7 +88,7 @@ static void check_index(const struct lb_index *idx, const struct lb_image *im)
 	uint64_t image = 0, payload = 0;
 	struct lb_chunk_cursor at = { 0 };
 	struct lb_chunk c;
-	uint32_t n = 0;
+	uint32_t n = 0, far = 0;
 
 	CHECK(idx->chunk_count <= LB_INDEX_CHUNKS_MAX);
 	while (lb_index_next(idx, &at, &c)) {
@@ -86,7 +96,9 @@ static void check_index(const struct lb_index *idx, const struct lb_image *im)
 		check_chunk(idx, &c);
 		image += c.length;
 		payload += c.stored_length;
+		far += c.far_bytes != 0;
 	}
+	CHECK(far == idx->far_count);
 	CHECK(n == idx->chunk_count);
 	CHECK(image == im->size_bytes && image == idx->image_bytes);
 	CHECK(payload == im->payload.size_bytes && payload == idx->payload_bytes);

@@ -27,7 +27,7 @@ static void check_image(const struct lb_manifest *m, const struct lb_image *im)
 	CHECK(lb_encoding_by_name(lb_encoding_name(im->encoding)) == (int)im->encoding);
 	CHECK(im->size_bytes);
 	CHECK(im->index.size_bytes <= LB_INDEX_MAX_BYTES);
-	CHECK((im->index.size_bytes - LB_INDEX_HEADER_BYTES) % LB_INDEX_ENTRY_BYTES == 0);
+	CHECK(im->index.size_bytes % LB_INDEX_FAR_BYTES == 0);
 	check_member(im, &im->index, ".idx");
 	check_member(im, &im->payload, lb_encoding_suffix(im->encoding));
 	for (const struct lb_image *other = m->images; other < im; other++)

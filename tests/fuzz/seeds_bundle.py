@@ -94,7 +94,7 @@ def manifest_seeds():
         "no-kind": {"kind": None}, "no-encoding": {"encoding": None},
         "encoding": {"encoding": "rot13"}, "empty": {"size": 0}, "digest": {"sha256": "xyz"},
         "other-encoding": {"encoding": "zstd-frames"}, "index-name": {"index__name": "other.idx"},
-        "index-large": {"index__size": 9999999}, "index-odd": {"index__size": 73},
+        "index-large": {"index__size": 9999999}, "index-odd": {"index__size": 73}, "index-far": {"index__size": 76},
         "index-tiny": {"index__size": 32}, "payload-huge": {"payload__size": 8 << 30},
         "no-index": {"index": None}, "no-payload": {"payload": None},
         "no-index-digest": {"index__sha256": None}, "no-index-size": {"index__size": None},
@@ -136,12 +136,31 @@ def entry(kind, length, reference, digest=bytes(32)):
     return struct.pack("<II", kind | length << 8, reference) + digest
 
 
-def index(entries, image=None, payload=None, magic=b"LBINDEX1", size=40, count=None):
+def index(entries, image=None, payload=None, magic=b"LBINDEX1", size=40, count=None, fars=b""):
     image = sum(struct.unpack_from("<I", e)[0] >> 8 for e in entries) if image is None else image
-    payload = sum(struct.unpack_from("<I", e, 4)[0] & 0xffffff for e in entries if e[0] == 0) \
+    payload = sum(struct.unpack_from("<I", e, 4)[0] & 0xffffff for e in entries if e[0] in (0, 3)) \
         if payload is None else payload
     return struct.pack("<8sIIQQ", magic, size, len(entries) if count is None else count, image,
-                       payload) + b"".join(entries)
+                       payload) + b"".join(entries) + fars
+
+
+def far_seeds(d):
+    def regions(*list_of):
+        return b"".join(struct.pack("<I", block | blocks << 24) for block, blocks in list_of)
+
+    zeros, one = entry(1, 1 << 20, 0), entry(3, 100, 60, d)
+    for name, fars in {
+        "first": [(0, 1)], "last": [(255, 1)], "longest": [(192, 64)], "too-long": [(0, 65)],
+        "empty": [(3, 0)], "behind": [(255, 2)], "missing": [], "two": [(0, 1), (0, 1)],
+        "largest": [(0xffffff, 255)],
+    }.items():
+        put("index", "far-" + name, index([zeros, one], fars=regions(*fars)), 4)
+    put("index", "far-agreed", index([zeros, one, one], fars=regions((1, 2), (3, 4))), 2)
+    put("index", "far-cut", index([zeros, one], fars=regions((0, 1))[:3]), 4)
+    put("index", "far-raw", index([zeros, entry(3, 100, 100, d)], fars=regions((0, 1))), 5)
+    put("index", "far-first-chunk", index([one], fars=regions((0, 1))), 4)
+    put("index", "far-duplicate", index([zeros, one, entry(2, 100, 1, d)], fars=regions((0, 1))), 4)
+    put("index", "far-reach", index([zeros, entry(3, 100, 60 | 200 << 24, d)], fars=regions((9, 9))), 4)
 
 
 def reaching_seeds(d):
@@ -178,7 +197,7 @@ def index_seeds():
         "zero": [entry(1, 0xffffff, 0)], "zero-data": [entry(1, 5, 1)],
         "zero-digest": [entry(1, 5, 0, d)], "empty": [entry(0, 0, 1, d)],
         "long": [entry(0, 0x100001, 1, d)], "stored-0": [entry(0, 5, 0, d)],
-        "stored-long": [entry(0, 5, 0x110000, d)], "type": [entry(3, 5, 5, d)],
+        "stored-long": [entry(0, 5, 0x110000, d)], "type": [entry(4, 5, 5, d)],
         "duplicate": [data, entry(2, 100, 0, d)], "duplicate-later": [entry(2, 100, 1, d), data],
         "duplicate-self": [entry(2, 100, 0, d)], "duplicate-length": [data, entry(2, 99, 0, d)],
         "duplicate-digest": [data, entry(2, 100, 0, other)],
@@ -188,6 +207,7 @@ def index_seeds():
         put("index", "entry-" + name, index(entries), 2)
     put("index", "raw-stored", index([entry(0, 100, 99, d)]), 3)
     reaching_seeds(d)
+    far_seeds(d)
 
 
 def prefixed_seeds(text):

@@ -8,6 +8,7 @@ running this again changes files: do so only if the format changes.
 
     make_golden.py          small.lbu and channel.lbc: key.pub.pem
     make_golden.py prefix   prefix.lbu, the same with chunks that need those in front: prefix.pub.pem
+    make_golden.py far      far.lbu, the same with far regions: far.pub.pem
 """
 import hashlib
 import json
@@ -55,9 +56,12 @@ def frame(data, prefix):
         return run(*argv, f"--patch-from={f.name}", data=data)
 
 
-def encode(chunks, zstd, reaches=None):
-    """chunks: a list of bytes (data or zeros) or int (repeats that chunk)"""
-    entries, payload, image = [], b"", b""
+def encode(chunks, zstd, reaches=None, fars=None):
+    """
+    chunks: a list of bytes (data or zeros) or int (repeats that chunk); reaches, fars: by number of
+    the chunk; a far region is (block, blocks)
+    """
+    entries, regions, payload, image = [], b"", b"", b""
     for number, chunk in enumerate(chunks):
         if isinstance(chunk, int):
             data = chunks[chunk]
@@ -65,16 +69,21 @@ def encode(chunks, zstd, reaches=None):
         elif chunk.strip(b"\0"):
             data = chunk
             reach = (reaches or {}).get(number, 0)
-            prefix = image[max(0, len(image) - reach * 8192):] if reach else b""
+            block, blocks = (fars or {}).get(number, (0, 0))
+            prefix = image[block * 4096:(block + blocks) * 4096]
+            prefix += image[max(0, len(image) - reach * 8192):] if reach else b""
             stored = frame(data, prefix) if zstd else data
             payload += stored
-            entries.append(entry(0, len(data), len(stored) | reach << 24, data))
+            if blocks:
+                assert (block + blocks) * 4096 <= len(image)
+                regions += struct.pack("<I", block | blocks << 24)
+            entries.append(entry(3 if blocks else 0, len(data), len(stored) | reach << 24, data))
         else:
             data = chunk
             entries.append(entry(1, len(data), 0, data))
         image += data
     header = struct.pack("<8sIIQQ", b"LBINDEX1", 40, len(entries), len(image), len(payload))
-    return image, header + b"".join(entries), payload
+    return image, header + b"".join(entries) + regions, payload
 
 
 def member(name, data):
@@ -161,5 +170,18 @@ def prefixed():
     write("prefix.pub.pem", signer.public)
 
 
+def far():
+    """The same kind of bytes, but what is only small behind others lies far behind them."""
+    signer = Signer()
+    first = hashlib.shake_256(b"at sea").digest(400)
+    second = first[:200] + b"!" + first[200:]
+    root = encode([bytes(4000), first, bytes(9000), hashlib.shake_256(b"ashore").digest(300), second,
+                   3, 4, second[::-1], b"end" + second + second[::-1][:400]],
+                  zstd=True, reaches={3: 1, 8: 1}, fars={4: (0, 2), 8: (0, 3)})
+    bundle("far.lbu", signer, boot_image(), root)
+    write("far.img", root[0])
+    write("far.pub.pem", signer.public)
+
+
 if __name__ == "__main__":
-    prefixed() if sys.argv[1:] == ["prefix"] else small()
+    {"prefix": prefixed, "far": far}.get("".join(sys.argv[1:]), small)()

@@ -60,7 +60,7 @@ static void make_world(struct world *w)
 		};
 		w->image[r][1] = (struct mini_image){
 			.name = "root", .encoding = LB_ENC_ZSTD_FRAMES, .len = w->root_bytes,
-			.reach = REACH,
+			.reach = REACH, .far_every = 2,
 		};
 	}
 	make_root(w, &w->image[1][1], &w->image[2][1]);

@@ -118,7 +118,7 @@ static void add_signature(struct string *tar, const struct string *manifest)
 /* ---- chunks ---- */
 
 struct packed {
-	struct string index, payload;
+	struct string index, far, payload;
 	uint32_t longest_stored;
 };
 
@@ -127,37 +127,71 @@ static uint32_t find_original(const struct packed *p, uint32_t count, const uint
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *e = p->index.bytes + LB_INDEX_HEADER_BYTES + i * LB_INDEX_ENTRY_BYTES;
 
-		if (e[0] == LB_CHUNK_DATA && !memcmp(e + 8, digest, LB_SHA256_BYTES))
+		if ((e[0] == LB_CHUNK_DATA || e[0] == LB_CHUNK_FAR) && !memcmp(e + 8, digest, LB_SHA256_BYTES))
 			return i;
 	}
 	return UINT32_MAX;
 }
 
-/* A frame that refers to @prefix bytes in front of @bytes. */
-static size_t compress(uint8_t *at, size_t room, const uint8_t *bytes, size_t len, size_t prefix)
+/* A frame that refers to @prefix. */
+static size_t compress(uint8_t *at, size_t room, const uint8_t *bytes, size_t len,
+		       const uint8_t *prefix, size_t prefix_len)
 {
 	ZSTD_CCtx *cctx = ZSTD_createCCtx();
 	size_t n;
 
-	must(cctx && !ZSTD_isError(ZSTD_CCtx_refPrefix(cctx, bytes - prefix, prefix)), "a prefix");
+	must(cctx && !ZSTD_isError(ZSTD_CCtx_refPrefix(cctx, prefix, prefix_len)), "a prefix");
 	n = ZSTD_compress2(cctx, at, room, bytes, len);
 	must(!ZSTD_isError(n), "compressing");
 	ZSTD_freeCCtx(cctx);
 	return n;
 }
 
-/* The chunk at @offset into the payload; its stored length and its reach. */
+#define FAR_BLOCK LB_FAR_BLOCK_BYTES
+#define SEEN 32u /* bytes that are looked for in front */
+
+/* First block and number of them; 0: the chunk at @offset has no far region. */
+static uint32_t far_region(const struct mini_image *im, size_t offset, size_t len)
+{
+	const uint8_t *bytes = im->bytes;
+	size_t blocks, from;
+
+	if (len < 4 * SEEN || offset < FAR_BLOCK)
+		return 0;
+	for (from = 0; from + SEEN <= offset; from++)
+		if (bytes[from] == bytes[offset] && !memcmp(bytes + from, bytes + offset, SEEN))
+			break;
+	from /= FAR_BLOCK;
+	blocks = offset / FAR_BLOCK > from ? offset / FAR_BLOCK - from : 0;
+	if (blocks > len / FAR_BLOCK + 1)
+		blocks = len / FAR_BLOCK + 1;
+	if (blocks > LB_FAR_BLOCKS_MAX)
+		blocks = LB_FAR_BLOCKS_MAX;
+	return blocks ? (uint32_t)(from | blocks << 24) : 0;
+}
+
+/* The chunk at @offset into the payload; its stored length and its reach; and its far region. */
 static uint32_t store(struct packed *p, const struct mini_image *im, uint32_t number, size_t offset,
-		      size_t len)
+		      size_t len, uint32_t *ret_far)
 {
 	uint8_t reach = number % 4 != 3 && im->encoding == LB_ENC_ZSTD_FRAMES ? im->reach : 0;
-	size_t room = ZSTD_compressBound(len), n = len;
+	size_t room = ZSTD_compressBound(len), n = len, prefix;
 	uint8_t *at = extend(&p->payload, room);
 
+	*ret_far = 0;
+	if (im->far_every && number % im->far_every == 0)
+		*ret_far = far_region(im, offset, len);
+	if (*ret_far)
+		reach = 0;
+	prefix = lb_reach_bytes(reach, offset);
 	if (im->encoding == LB_ENC_NONE)
 		memcpy(at, im->bytes + offset, len);
+	else if (*ret_far)
+		n = compress(at, room, im->bytes + offset, len,
+			     im->bytes + (size_t)(*ret_far & 0xffffff) * FAR_BLOCK,
+			     (*ret_far >> 24) * FAR_BLOCK);
 	else
-		n = compress(at, room, im->bytes + offset, len, lb_reach_bytes(reach, offset));
+		n = compress(at, room, im->bytes + offset, len, im->bytes + offset - prefix, prefix);
 	p->payload.len -= room - n;
 	if (n > p->longest_stored)
 		p->longest_stored = (uint32_t)n;
@@ -169,7 +203,7 @@ static void pack_chunk(struct packed *p, const struct mini_image *im, uint32_t n
 {
 	const uint8_t *bytes = im->bytes + offset;
 	uint8_t digest[LB_SHA256_BYTES], entry[LB_INDEX_ENTRY_BYTES] = { 0 };
-	uint32_t original;
+	uint32_t original, far;
 
 	lb_put_le32(entry, (uint32_t)len << 8 | LB_CHUNK_ZERO);
 	if (!lb_bytes_all_zero(bytes, len)) {
@@ -177,8 +211,13 @@ static void pack_chunk(struct packed *p, const struct mini_image *im, uint32_t n
 		memcpy(entry + 8, digest, sizeof(digest));
 		original = find_original(p, number, digest);
 		entry[0] = original == UINT32_MAX ? LB_CHUNK_DATA : LB_CHUNK_DUPLICATE;
-		lb_put_le32(entry + 4, original == UINT32_MAX ? store(p, im, number, offset, len)
-							      : original);
+		if (original == UINT32_MAX)
+			original = store(p, im, number, offset, len, &far);
+		if (entry[0] == LB_CHUNK_DATA && far) {
+			entry[0] = LB_CHUNK_FAR;
+			lb_put_le32(extend(&p->far, LB_INDEX_FAR_BYTES), far);
+		}
+		lb_put_le32(entry + 4, original);
 	}
 	add(&p->index, entry, sizeof(entry));
 }
@@ -203,11 +242,13 @@ static void pack_image(struct packed *p, const struct mini_image *im, size_t chu
 
 	memset(p, 0, sizeof(*p));
 	extend(&p->index, LB_INDEX_HEADER_BYTES);
+	extend(&p->far, 0);
 	extend(&p->payload, 0);
 	for (size_t at = 0, n; at < im->len; at += n, number++) {
 		n = chunk_length(im, at, chunk_bytes);
 		pack_chunk(p, im, number, at, n);
 	}
+	add(&p->index, p->far.bytes, p->far.len);
 	head = p->index.bytes;
 	memcpy(head, "LBINDEX1", 8);
 	lb_put_le32(head + 8, LB_INDEX_ENTRY_BYTES);
@@ -318,6 +359,7 @@ static void pack_all(struct mini_bundle *b, uint64_t release, const struct mini_
 			 lb_encoding_suffix(images[i].encoding));
 		add_member(&tar, name, &packed[i].payload);
 		free(packed[i].index.bytes);
+		free(packed[i].far.bytes);
 		free(packed[i].payload.bytes);
 	}
 	if (patches)

@@ -19,6 +19,11 @@ struct mini_image {
 	uint8_t *bytes; /* owned by whoever made it */
 	size_t len;
 	uint8_t reach; /* LB_ENC_ZSTD_FRAMES: of all chunks but every fourth one */
+	/*
+	 * The same: each so manieth chunk whose first bytes lie somewhere in front of it too has what
+	 * follows them there as a far region, and no reach; 0: none
+	 */
+	uint8_t far_every;
 };
 
 struct mini_bundle {

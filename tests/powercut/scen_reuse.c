@@ -32,6 +32,7 @@ struct world {
 	uint32_t fetched;   /* blocks that have to be fetched when nothing is cut */
 	uint32_t ms_per_call;
 	bool write_zeros;   /* the device cannot make them */
+	bool regions;	    /* what begins as something in front of it has that as a far region */
 	const int *beside;  /* in a part of the device that nothing may write; NULL: there is none */
 	struct mini_image source;
 	struct mini_image before[MINI_IMAGES], after[MINI_IMAGES];
@@ -102,7 +103,9 @@ static void add_block(const struct world *w, struct mini_image *im, int number)
 
 static void build(const struct world *w, struct mini_image *im, const char *name, const int *blocks)
 {
-	*im = (struct mini_image){ .name = name, .encoding = LB_ENC_ZSTD_FRAMES, .reach = REACH };
+	*im = (struct mini_image){
+		.name = name, .encoding = LB_ENC_ZSTD_FRAMES, .reach = REACH, .far_every = w->regions,
+	};
 	while (*blocks != END)
 		add_block(w, im, *blocks++);
 }
@@ -365,6 +368,13 @@ static struct world plain_zeros = { WITH_ZEROS, .write_zeros = true };
 static struct world far_right = { .block_bytes = 66000, .shift = 2, .fetched = 2 };
 static struct world far_left = { .block_bytes = 66000, .shift = -2, .fetched = 0 };
 
+/* What is fetched needs blocks that move, from far in front of it, and a block that was fetched. */
+static struct world regions = {
+	SMALL, .fetched = 3, .regions = true,
+	.old = { NULL, LIST(30, 0, 1, 2, 3, 4, 5, 6, 7) },
+	.new = { NULL, LIST(0, 1, 2, 3, 20, 4, 5, 22, 6, 21, 7) },
+};
+
 #define SCENARIO(world)                                                                   \
 	static void setup_##world(struct sim *s)                                          \
 	{                                                                                 \
@@ -392,6 +402,7 @@ SCENARIO(zeros)
 SCENARIO(plain_zeros)
 SCENARIO(far_right)
 SCENARIO(far_left)
+SCENARIO(regions)
 
 #define ENTRY(text, world, depth, few)                                                    \
 	{ .name = text, .setup = setup_##world, .run = run_##world,                       \
@@ -407,6 +418,7 @@ const struct sim_scenario reuse_scenarios[] = {
 	ENTRY("reuse-plain-zeros", plain_zeros, 1, false),
 	ENTRY("reuse-far-right", far_right, 1, true),
 	ENTRY("reuse-far-left", far_left, 1, true),
+	ENTRY("reuse-regions", regions, 1, false),
 	{ 0 },
 };
 
@@ -443,10 +455,17 @@ int __wrap_lb_prefix_prove(struct lb_update *u, struct lb_update_image *im,
 int __wrap_lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 			 uint8_t **ret_out, struct lb_error *err)
 {
+	uint32_t near = lb_chunk_near_bytes(c);
+	uint8_t *far;
+	int r;
+
 	if (!prefix_from_slot)
 		return __real_lb_prefix_get(u, im, c, ret_out, err);
-	return lb_window_open(&u->window, im->blk, c->offset, lb_chunk_prefix_bytes(c), c->length,
-			      ret_out);
+	r = lb_window_open(&u->window, im->blk, c->offset, near, c->length, ret_out);
+	if (r || !c->far_bytes)
+		return r;
+	lb_window_far(&u->window, near, c->far_bytes, c->length, &far, ret_out);
+	return lb_blk_read(im->blk, c->far_offset, far, c->far_bytes);
 }
 
 int __wrap_lb_prefix_prove(struct lb_update *u, struct lb_update_image *im,
@@ -456,14 +475,24 @@ int __wrap_lb_prefix_prove(struct lb_update *u, struct lb_update_image *im,
 				: __real_lb_prefix_prove(u, im, c, ret_out, err);
 }
 
-static int run_prefix_from_slot(struct sim *s)
+static int run_with_prefix_from_slot(struct sim *s, const struct world *w)
 {
 	int r;
 
 	prefix_from_slot = true;
-	r = run_engine(s, &left, NONE);
+	r = run_engine(s, w, NONE);
 	prefix_from_slot = false;
 	return r;
+}
+
+static int run_prefix_from_slot(struct sim *s)
+{
+	return run_with_prefix_from_slot(s, &left);
+}
+
+static int run_region_from_slot(struct sim *s)
+{
+	return run_with_prefix_from_slot(s, &regions);
 }
 
 const struct sim_canary reuse_canaries[] = {
@@ -472,5 +501,6 @@ const struct sim_canary reuse_canaries[] = {
 	{ "reuse-wrong-order", "reuse-far-right", run_wrong_order, NULL },
 	{ "reuse-source-not-verified", "reuse-right", run_unverified, NULL },
 	{ "reuse-prefix-taken-from-where-it-is-not-yet", "reuse-left", run_prefix_from_slot, NULL },
+	{ "reuse-far-region-taken-from-where-it-is-not-yet", "reuse-regions", run_region_from_slot, NULL },
 	{ 0 },
 };

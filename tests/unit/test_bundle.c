@@ -28,6 +28,9 @@ static int load(void **state)
 	pem = golden_read("prefix.pub.pem", &len);
 	assert_int_equal(lb_keyring_add(&ring, pem, len, NULL), 0);
 	free(pem);
+	pem = golden_read("far.pub.pem", &len);
+	assert_int_equal(lb_keyring_add(&ring, pem, len, NULL), 0);
+	free(pem);
 	golden = golden_read("small.lbu", &golden_len);
 	want[0] = golden_read("boot.img", &want_len[0]);
 	want[1] = golden_read("root.img", &want_len[1]);
@@ -96,15 +99,21 @@ static int decode_chunk(struct lb_source *src, const struct lb_image *image, ZST
 			uint64_t payload, const struct lb_chunk *c, uint8_t *out)
 {
 	uint8_t *stored = malloc(c->stored_length), *plain = malloc(c->length);
+	uint8_t *prefix = malloc(lb_chunk_prefix_bytes(c) + 1);
 	int rc = lb_source_seek(src, payload + c->stored_offset, c->stored_length, NULL);
 
 	if (!rc)
 		rc = lb_source_read_full(src, stored, c->stored_length, NULL);
-	if (!rc)
-		rc = lb_chunk_decode(dctx, image->encoding, c, out + c->offset - lb_chunk_prefix_bytes(c),
-				     lb_chunk_prefix_bytes(c), stored, plain);
+	if (!rc) {
+		memcpy(prefix, out + c->far_offset, c->far_bytes);
+		memcpy(prefix + c->far_bytes, out + c->offset - lb_chunk_near_bytes(c),
+		       lb_chunk_near_bytes(c));
+		rc = lb_chunk_decode(dctx, image->encoding, c, prefix, lb_chunk_prefix_bytes(c),
+				     stored, plain);
+	}
 	if (!rc)
 		memcpy(out + c->offset, plain, c->length);
+	free(prefix);
 	free(stored);
 	free(plain);
 	return rc;
@@ -195,19 +204,30 @@ static void a_bundle_made_by_other_tools_is_read(void **state)
 	assert_int_equal(decode_bytes(golden, golden_len, SIZE_MAX), 0);
 }
 
-/* Frames that refer to what is in front of them, made by zstd --patch-from. */
-static void so_is_one_whose_chunks_have_prefixes(void **state)
+/* Another bundle with the same boot image. */
+static void decode_other(const char *bundle, const char *image)
 {
 	uint8_t *root = want[1], *bytes;
 	size_t root_len = want_len[1], len;
 
-	bytes = golden_read("prefix.lbu", &len);
-	want[1] = golden_read("prefix.img", &want_len[1]);
+	bytes = golden_read(bundle, &len);
+	want[1] = golden_read(image, &want_len[1]);
 	assert_int_equal(decode_bytes(bytes, len, SIZE_MAX), 0);
 	free(bytes);
 	free(want[1]);
 	want[1] = root;
 	want_len[1] = root_len;
+}
+
+/* Frames that refer to what is in front of them, made by zstd --patch-from. */
+static void so_is_one_whose_chunks_have_prefixes(void **state)
+{
+	decode_other("prefix.lbu", "prefix.img");
+}
+
+static void so_is_one_with_far_regions(void **state)
+{
+	decode_other("far.lbu", "far.img");
 }
 
 static void bytes_may_arrive_one_by_one(void **state)
@@ -458,6 +478,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_made_by_other_tools_is_read),
 		cmocka_unit_test(so_is_one_whose_chunks_have_prefixes),
+		cmocka_unit_test(so_is_one_with_far_regions),
 		cmocka_unit_test(bytes_may_arrive_one_by_one),
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		cmocka_unit_test(a_changed_byte_is_refused_or_changes_nothing),

@@ -95,13 +95,14 @@ static void one_change_is_refused(void **state)
 		{ 8, 48, "entry size" },	{ 12, 2, "count" },
 		{ 12, 4, "count" },		{ 15, 0x80, "count" },
 		{ 16, 7, "image size" },	{ 24, 3, "payload size" },
-		{ 32, 3, "unknown type" },	{ 32, 255, "unknown type" },
+		{ 32, 3, "far region missing" }, { 32, 4, "unknown type" },	{ 32, 255, "unknown type" },
 		{ 32, 1, "zeros with data" },	{ 32, 2, "repeats itself" },
 		{ 33, 0, "empty chunk" },	{ 33, 4, "sum" },
 		{ 35, 0x11, "over 1 MiB" },	{ 36, 0, "nothing stored" },
 		{ 38, 0x11, "stored too long" }, { 76, 1, "zeros with a stored length" },
 		{ 79, 1, "zeros with a prefix" },
-		{ 80, 1, "zeros with a digest" }, { 112, 3, "unknown type" },
+		{ 80, 1, "zeros with a digest" }, { 112, 3, "far region missing" },
+		{ 112, 4, "unknown type" },
 		{ 113, 2, "duplicate of other length" }, { 116, 1, "duplicate of zeros" },
 		{ 116, 2, "duplicate of itself" }, { 116, 3, "duplicate of a later one" },
 		{ 119, 0x80, "duplicate of nothing" }, { 120, 0, "duplicate of other digest" },
@@ -188,6 +189,100 @@ static void what_is_not_encoded_has_no_prefix(void **state)
 	assert_int_equal(parse(bytes, sizeof(bytes), &image), -LB_E_FORMAT);
 }
 
+/* zeros 0x5000, then data of 3 bytes that have the blocks 2 to 4 as a far region, and of 4 that have block 1 */
+static const uint8_t far[32 + 3 * 40 + 2 * 4] = {
+	'L', 'B', 'I', 'N', 'D', 'E', 'X', '1', 40, 0, 0, 0, 3, 0, 0, 0,
+	0x07, 0x50, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,
+	[32] = 1, 0, 0x50, 0, 0, 0, 0, 0,
+	[72] = 3, 3, 0, 0, 2, 0, 0, 1,
+	[112] = 3, 4, 0, 0, 2, 0, 0, 0,
+	[152] = 2, 0, 0, 3, 1, 0, 0, 1,
+};
+
+static struct lb_image image_of_far(void)
+{
+	struct lb_image image = image_of_three();
+
+	image.size_bytes = 0x5007;
+	image.payload.size_bytes = 4;
+	return image;
+}
+
+static void far_regions_follow_the_entries(void **state)
+{
+	struct lb_image image = image_of_far();
+	uint8_t *bytes = malloc(sizeof(far));
+	struct lb_chunk_cursor cursor = { 0 };
+	struct lb_index idx;
+	struct lb_chunk c;
+
+	memcpy(bytes, far, sizeof(far));
+	assert_int_equal(lb_index_parse(bytes, sizeof(far), &image, &idx, NULL), 0);
+	assert_true(idx.far_count == 2 && idx.longest_far == 0x3000);
+	assert_int_equal(idx.longest_prefix, 0x3000 + 0x2000);
+	assert_true(lb_index_next(&idx, &cursor, &c) && c.type == LB_CHUNK_ZERO && !c.far_bytes);
+	assert_true(lb_index_next(&idx, &cursor, &c));
+	assert_true(c.type == LB_CHUNK_DATA && c.far_offset == 0x2000 && c.far_bytes == 0x3000);
+	assert_true(lb_chunk_near_bytes(&c) == 0x2000 && lb_chunk_prefix_bytes(&c) == 0x5000);
+	assert_true(lb_index_next(&idx, &cursor, &c));
+	assert_true(c.type == LB_CHUNK_DATA && c.far_offset == 0x1000 && c.far_bytes == 0x1000);
+	assert_true(c.stored_length == 2 && lb_chunk_prefix_bytes(&c) == 0x1000);
+	assert_false(lb_index_next(&idx, &cursor, &c));
+	lb_index_free(&idx);
+}
+
+/* It ends in front of its chunk, has 1 to 64 blocks, and there are as many as there are chunks for. */
+static void far_regions_are_bounded(void **state)
+{
+	static const struct {
+		int offset;
+		uint8_t value;
+		int rc;
+	} change[] = {
+		{ 152, 1, 0 },		     { 152, 3, -LB_E_FORMAT }, { 153, 1, -LB_E_FORMAT },
+		{ 154, 0x80, -LB_E_FORMAT }, { 155, 0, -LB_E_FORMAT }, { 155, 4, -LB_E_FORMAT },
+		{ 155, 255, -LB_E_FORMAT },  { 159, 0, -LB_E_FORMAT }, { 159, 4, 0 },
+		{ 72, 0, -LB_E_FORMAT },     { 112, 0, -LB_E_FORMAT },
+	};
+	struct lb_image image = image_of_far();
+	uint8_t bytes[sizeof(far)];
+
+	for (size_t i = 0; i < sizeof(change) / sizeof(*change); i++) {
+		memcpy(bytes, far, sizeof(bytes));
+		bytes[change[i].offset] = change[i].value;
+		assert_int_equal(parse(bytes, sizeof(bytes), &image), change[i].rc);
+	}
+	for (size_t len = sizeof(far) - 8; len < sizeof(far); len++)
+		assert_int_equal(parse(far, len, &image), -LB_E_FORMAT);
+	image.encoding = LB_ENC_NONE;
+	image.payload.size_bytes = 7;
+	memcpy(bytes, far, sizeof(bytes));
+	bytes[24] = 7;
+	bytes[76] = 3;
+	bytes[79] = 0;
+	bytes[116] = 4;
+	assert_int_equal(parse(bytes, sizeof(bytes), &image), -LB_E_FORMAT);
+}
+
+/* 64 blocks may be, 65 not, in front of a chunk where both are. */
+static void the_longest_far_region(void **state)
+{
+	for (uint8_t blocks = 63; blocks < 67; blocks++) {
+		uint8_t bytes[32 + 2 * 40 + 4] = { 0 };
+		struct lb_image image = image_of_three();
+
+		memcpy(bytes, two, sizeof(two));
+		image.size_bytes = 0x100003;
+		bytes[17] = 0;
+		bytes[18] = 0x10;
+		bytes[34] = 0;
+		bytes[35] = 0x10;
+		bytes[72] = 3;
+		bytes[sizeof(bytes) - 1] = blocks;
+		assert_int_equal(parse(bytes, sizeof(bytes), &image), blocks > 64 ? -LB_E_FORMAT : 0);
+	}
+}
+
 static void stored_as_it_is_means_equal_lengths(void **state)
 {
 	struct lb_image image = image_of_three();
@@ -231,6 +326,9 @@ int main(void)
 		cmocka_unit_test(any_flipped_bit_is_refused),
 		cmocka_unit_test(a_prefix_ends_at_the_beginning_of_the_image),
 		cmocka_unit_test(what_is_not_encoded_has_no_prefix),
+		cmocka_unit_test(far_regions_follow_the_entries),
+		cmocka_unit_test(far_regions_are_bounded),
+		cmocka_unit_test(the_longest_far_region),
 		cmocka_unit_test(stored_as_it_is_means_equal_lengths),
 		cmocka_unit_test(the_count_is_bounded),
 	};

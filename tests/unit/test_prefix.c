@@ -49,6 +49,27 @@ static size_t at_chunk(const struct image *im, uint32_t number)
 	return at;
 }
 
+/* Almost what chunk @number is, which is its far region; @reach: and what is right in front. */
+static void add_distant(struct image *im, uint32_t number, uint8_t reach)
+{
+	size_t at = at_chunk(im, number);
+	uint8_t *p = malloc(BLOCK);
+
+	memcpy(p, im->bytes + at, BLOCK);
+	if (reach)
+		memcpy(p, im->bytes + im->len - 20000, 20000);
+	p[BLOCK / 2] ^= (uint8_t)(1 + im->count);
+	im->far_block[im->count] = (uint32_t)(at / 4096);
+	im->far_blocks[im->count] = (uint32_t)((at + BLOCK + 4095) / 4096 - at / 4096);
+	add(im, p, BLOCK, reach);
+	free(p);
+}
+
+static size_t far_of(const struct image *im, uint32_t number)
+{
+	return im->far_blocks[number] * (size_t)4096;
+}
+
 static uint64_t stored_of(const struct scene *s, uint32_t number)
 {
 	struct lb_chunk c;
@@ -361,13 +382,168 @@ static void with_a_right_prefix_the_source_is_to_blame(void **state)
 	end(s);
 }
 
+/* ---- far regions ---- */
+
+/* Nothing else is read: what such a region covered in the window is there again. */
+static void a_full_install_reads_back_far_regions_only(void **state)
+{
+	struct scene *s = new_scene();
+	struct image *im = &s->image[0];
+	uint64_t planned, far = 0;
+
+	for (uint32_t i = 0; i < 4; i++)
+		add_noise(im, i);
+	for (uint32_t i = 4; i < 90; i++) {
+		if (i % 3 == 0)
+			add_distant(im, i / 3, i % 2 ? 0 : (uint8_t)(1 + i));
+		else
+			add_needy(im);
+		far += far_of(im, i);
+		if (i % 3 == 1)
+			im->reach[i] = (uint8_t)(REACH + i);
+		if (i % 20 == 10)
+			add(im, NULL, 70000, 0), i++;
+	}
+	assert_true(far > 20 * BLOCK);
+	begin(s);
+	s->slot[0].zero_writes = true;
+	assert_int_equal(lb_update_plan(&s->u, NULL), 0);
+	planned = s->slot[0].read_bytes;
+	assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+	assert_int_equal(s->slot[0].read_bytes, planned + far);
+	assert_true(s->u.counters.fetched_bytes < 6 * BLOCK);
+	expect_whole(s);
+	end(s);
+}
+
+/* Far from all others: as many bytes as the region and the prefix have. */
+static void a_scattered_chunk_reads_its_far_region_and_no_more(void **state)
+{
+	for (uint8_t reach = 0; reach < 4; reach++) {
+		struct scene *s = new_scene();
+		struct image *im = &s->image[0];
+		uint64_t planned;
+
+		for (uint32_t i = 0; i < 30; i++)
+			add_noise(im, i);
+		add_distant(im, 3, reach);
+		add_noise(im, 31);
+		add_distant(im, 29, 0); /* right in front of what is still in the window */
+		begin(s);
+		memcpy(s->slot[0].bytes, im->bytes, im->len);
+		memset(s->slot[0].bytes, 0, 5);
+		memset(s->slot[0].bytes + at_chunk(im, 30), 0, 5);
+		memset(s->slot[0].bytes + at_chunk(im, 32), 0, 5);
+		assert_int_equal(lb_update_plan(&s->u, NULL), 0);
+		planned = s->slot[0].read_bytes;
+		assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+		assert_int_equal(s->slot[0].read_bytes - planned,
+				 far_of(im, 30) + reach * 8192 + far_of(im, 32));
+		assert_int_equal(s->u.counters.fetched_bytes,
+				 stored_of(s, 0) + stored_of(s, 30) + stored_of(s, 32));
+		assert_true(stored_of(s, 32) < 200);
+		expect_whole(s);
+		end(s);
+	}
+}
+
+/*
+ * A block, zeros, the same block, another one, then one that has parts of all four as a far
+ * region and @reach in front.
+ */
+static struct scene *first_far_scene(uint8_t reach)
+{
+	struct scene *s = new_scene();
+	struct image *im = &s->image[0];
+	uint8_t *p = malloc(BLOCK);
+
+	add_noise(im, 1);
+	add(im, NULL, 20000, 0);
+	add_noise(im, 1);
+	add_noise(im, 2);
+	memcpy(p, im->bytes + BLOCK - 20000, 40000);
+	memcpy(p + 40000, im->bytes + at_chunk(im, 3) + 7000, 10000);
+	p[77] ^= 1;
+	im->far_block[4] = 6;
+	im->far_blocks[4] = 30; /* from 24576 to 147456 */
+	add(im, p, BLOCK, reach);
+	free(p);
+	begin(s);
+	return s;
+}
+
+static void it_is_put_together_for_the_first_chunk(void **state)
+{
+	for (uint8_t reach = 0; reach < 9; reach += 4) {
+		struct scene *s = first_far_scene(reach);
+
+		plan_copies(s);
+		assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+		expect_whole(s);
+		assert_int_equal(s->mem.src.fetched_bytes, stored_of(s, 4));
+		assert_true(stored_of(s, 4) < 200);
+		end(s);
+	}
+}
+
+static void a_spoilt_copy_in_it_is_fetched_before(void **state)
+{
+	for (uint32_t spoilt = 0; spoilt < 2; spoilt++) {
+		uint32_t first = spoilt ? 3 : 0;
+		struct lb_update_observer obs = { .ctx = &first, .before_first_write = nothing_written_yet };
+		struct scene *s = first_far_scene(0);
+		uint64_t expected = stored_of(s, 4) + stored_of(s, first);
+
+		watched = s;
+		s->u.obs = &obs;
+		plan_copies(s);
+		s->slot[0].bytes[s->image[0].len + 1000 + spoilt * BLOCK + 77] ^= 1;
+		assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+		expect_whole(s);
+		assert_int_equal(s->mem.src.fetched_bytes, expected);
+		end(s);
+	}
+}
+
+/* Chunk 2 is in place and changes, or cannot be read, before chunk 24 needs it from far away. */
+static void what_changed_in_it_is_fetched_again(void **state)
+{
+	for (int how = 0; how < 2; how++) {
+		struct scene *s = new_scene();
+		struct image *im = &s->image[0];
+
+		for (uint32_t i = 0; i < 24; i++)
+			add_noise(im, i);
+		add_distant(im, 2, how ? 2 : 0);
+		begin(s);
+		memcpy(s->slot[0].bytes, im->bytes, im->len);
+		s->slot[0].bytes[5] ^= 1;
+		s->slot[0].bytes[at_chunk(im, 24)] ^= 1;
+		assert_int_equal(lb_update_plan(&s->u, NULL), 0);
+		assert_int_equal(s->u.counters.fetch_bytes, stored_of(s, 0) + stored_of(s, 24));
+		s->slot[0].bytes[2 * BLOCK + 99] ^= 1;
+		if (how) {
+			s->slot[0].bad_at = 2 * BLOCK + 10;
+			s->slot[0].bad_len = 500;
+		}
+		assert_int_equal(lb_update_apply(&s->u, NULL), 0);
+		expect_whole(s);
+		assert_int_equal(s->u.counters.fetched_bytes,
+				 s->u.counters.fetch_bytes + stored_of(s, 2) +
+					 (how ? 0 : stored_of(s, 24)));
+		assert_int_equal(s->u.counters.done_bytes, s->u.counters.total_bytes);
+		end(s);
+	}
+}
+
 /* ---- the limit ---- */
 
 static void a_prefix_longer_than_the_window_is_refused(void **state)
 {
-	for (uint32_t over = 0; over < 2; over++) {
+	for (uint32_t over = 0; over < 4; over++) {
 		struct scene *s = new_scene();
 		struct image *im = &s->image[0];
+		bool refused = over & 1;
 		struct lb_error err = { 0 };
 		struct lb_blk *slots[IMAGES] = { &s->slot[0].blk };
 		size_t size = 100 * BLOCK;
@@ -377,10 +553,11 @@ static void a_prefix_longer_than_the_window_is_refused(void **state)
 			add_noise(im, i);
 		add_needy(im);
 		im->reach[3] = 255; /* counts as far as there is something in front */
-		im->reach[24] = (uint8_t)(LB_WINDOW_BYTES / LB_REACH_UNIT_BYTES + over);
+		im->reach[24] = (uint8_t)(LB_WINDOW_BYTES / LB_REACH_UNIT_BYTES + over - 3 * (over > 1));
+		im->far_blocks[24] = over > 1 ? 2 : 0; /* of half the size */
 		start(s, &size);
 		r = lb_update_load(&s->u, &s->m, &s->layout, slots, &s->mem.src, &s->clock, NULL, &err);
-		assert_int_equal(r, over ? -LB_E_UNSUPPORTED : 0);
+		assert_int_equal(r, refused ? -LB_E_UNSUPPORTED : 0);
 		assert_int_equal(err.code, -r);
 		if (!r) {
 			assert_int_equal(lb_update_plan(&s->u, NULL), 0);
@@ -410,6 +587,11 @@ int main(void)
 		cmocka_unit_test(a_medium_that_lies_does_not_come_into_it),
 		cmocka_unit_test(a_medium_that_lies_again_and_again_is_to_blame),
 		cmocka_unit_test(with_a_right_prefix_the_source_is_to_blame),
+		cmocka_unit_test(a_full_install_reads_back_far_regions_only),
+		cmocka_unit_test(a_scattered_chunk_reads_its_far_region_and_no_more),
+		cmocka_unit_test(it_is_put_together_for_the_first_chunk),
+		cmocka_unit_test(a_spoilt_copy_in_it_is_fetched_before),
+		cmocka_unit_test(what_changed_in_it_is_fetched_again),
 		cmocka_unit_test(a_prefix_longer_than_the_window_is_refused),
 	};
 

@@ -58,6 +58,7 @@ struct image {
 	size_t len;
 	uint32_t chunk[CHUNKS_MAX]; /* lengths */
 	uint8_t reach[CHUNKS_MAX];
+	uint32_t far_block[CHUNKS_MAX], far_blocks[CHUNKS_MAX]; /* of 4 KiB; no blocks: no far region */
 	uint32_t count;
 	bool own_reach;
 };
@@ -89,24 +90,41 @@ static inline void no_sleep(struct lb_clock *c, uint32_t ms)
 {
 }
 
-/* How far back, where a test has no wish of its own. */
+/* How far back, and what else, where a test has no wish of its own. */
 static inline void choose_reaches(struct image *im)
 {
-	for (uint32_t n = 0; prefixes && !im->own_reach && n < im->count; n++)
+	size_t at = 0;
+
+	for (uint32_t n = 0; prefixes && !im->own_reach && n < im->count; at += im->chunk[n++]) {
+		uint32_t blocks = 1 + n * 13 % 16;
+
 		im->reach[n] = n % 4 ? (uint8_t)(1 + n * 7 % 32) : 0;
+		if (n % 3 || at < blocks * 4096)
+			continue;
+		im->far_blocks[n] = blocks;
+		im->far_block[n] = n * 37 % (uint32_t)(at / 4096 - blocks + 1);
+	}
 }
 
 /* Chunk @n at @at, for the payload; *@ret_reference: its stored length and reach. */
 static inline size_t store(ZSTD_CCtx *cctx, const struct image *im, uint32_t n, size_t at, uint8_t *out,
 		    uint32_t *ret_reference)
 {
-	size_t reach = im->reach[n], prefix = reach * 8192, len = im->chunk[n];
+	size_t reach = im->reach[n], near = reach * 8192, len = im->chunk[n];
+	size_t far = im->far_blocks[n] * 4096;
 
 	if (prefixes) {
-		prefix = at < prefix ? at : prefix;
-		assert_false(ZSTD_isError(ZSTD_CCtx_refPrefix(cctx, im->bytes + at - prefix, prefix)));
+		uint8_t *prefix;
+
+		near = at < near ? at : near;
+		prefix = malloc(far + near + 1);
+		assert_non_null(prefix);
+		memcpy(prefix, im->bytes + (size_t)im->far_block[n] * 4096, far);
+		memcpy(prefix + far, im->bytes + at - near, near);
+		assert_false(ZSTD_isError(ZSTD_CCtx_refPrefix(cctx, prefix, far + near)));
 		len = ZSTD_compress2(cctx, out, ZSTD_compressBound(len), im->bytes + at, len);
 		assert_false(ZSTD_isError(len));
+		free(prefix);
 	} else {
 		memcpy(out, im->bytes + at, len);
 	}
@@ -114,11 +132,13 @@ static inline size_t store(ZSTD_CCtx *cctx, const struct image *im, uint32_t n, 
 	return len;
 }
 
-static inline size_t put_index(struct scene *s, uint32_t i, uint8_t *index, uint8_t *payload)
+static inline size_t put_index(struct scene *s, uint32_t i, uint8_t *index, uint8_t *payload,
+			       size_t *ret_index_bytes)
 {
 	struct image *im = &s->image[i];
 	ZSTD_CCtx *cctx = prefixes ? ZSTD_createCCtx() : NULL;
 	size_t at = 0, stored = 0;
+	uint8_t *far = index + LB_INDEX_HEADER_BYTES + im->count * LB_INDEX_ENTRY_BYTES;
 
 	for (uint32_t n = 0; n < im->count; at += im->chunk[n], n++) {
 		uint8_t *e = index + LB_INDEX_HEADER_BYTES + n * LB_INDEX_ENTRY_BYTES;
@@ -134,13 +154,19 @@ static inline size_t put_index(struct scene *s, uint32_t i, uint8_t *index, uint
 		for (uint32_t k = 0; type == LB_CHUNK_DATA && k < n; k++) {
 			const uint8_t *o = e - (n - k) * LB_INDEX_ENTRY_BYTES;
 
-			if (o[0] == LB_CHUNK_DATA && !memcmp(o + 8, e + 8, LB_SHA256_BYTES)) {
+			if ((o[0] == LB_CHUNK_DATA || o[0] == LB_CHUNK_FAR) &&
+			    !memcmp(o + 8, e + 8, LB_SHA256_BYTES)) {
 				type = LB_CHUNK_DUPLICATE;
 				reference = k;
 			}
 		}
 		if (type == LB_CHUNK_DATA)
 			stored += store(cctx, im, n, at, payload + stored, &reference);
+		if (type == LB_CHUNK_DATA && im->far_blocks[n]) {
+			type = LB_CHUNK_FAR;
+			lb_put_le32(far, im->far_block[n] | im->far_blocks[n] << 24);
+			far += LB_INDEX_FAR_BYTES;
+		}
 		lb_put_le32(e, im->chunk[n] << 8 | type);
 		lb_put_le32(e + 4, reference);
 	}
@@ -150,6 +176,7 @@ static inline size_t put_index(struct scene *s, uint32_t i, uint8_t *index, uint
 	lb_put_le32(index + 12, im->count);
 	lb_put_le64(index + 16, im->len);
 	lb_put_le64(index + 24, stored);
+	*ret_index_bytes = (size_t)(far - index);
 	return stored;
 }
 
@@ -159,16 +186,20 @@ static inline void pack(struct scene *s)
 
 	for (uint32_t i = 0; i < s->images; i++)
 		room += s->image[i].len + LB_INDEX_HEADER_BYTES + 4096 +
-			s->image[i].count * (LB_INDEX_ENTRY_BYTES + 600);
+			s->image[i].count * (LB_INDEX_ENTRY_BYTES + LB_INDEX_FAR_BYTES + 600);
 	s->bundle = malloc(room);
 	assert_non_null(s->bundle);
 	s->m.image_count = s->images;
 	for (uint32_t i = 0; i < s->images; i++)
 		choose_reaches(&s->image[i]);
 	for (uint32_t i = 0; i < s->images; i++) {
-		size_t index = LB_INDEX_HEADER_BYTES + s->image[i].count * LB_INDEX_ENTRY_BYTES;
-		size_t stored = put_index(s, i, s->bundle + at, s->bundle + at + index);
+		uint8_t *payload = malloc(room);
+		size_t index, stored;
 
+		assert_non_null(payload);
+		stored = put_index(s, i, s->bundle + at, payload, &index);
+		memcpy(s->bundle + at + index, payload, stored);
+		free(payload);
 		s->m.images[i].encoding = prefixes ? LB_ENC_ZSTD_FRAMES : LB_ENC_NONE;
 		s->m.images[i].size_bytes = s->image[i].len;
 		s->m.images[i].payload.size_bytes = stored;
