@@ -52,6 +52,11 @@ static void enter(struct lb_estimate *e, uint64_t now_ms, const struct lb_fetche
 	e->source_ms = f ? f->total_ms : 0;
 }
 
+static uint64_t left(uint64_t planned, uint64_t done)
+{
+	return planned > done ? planned - done : 0;
+}
+
 static void measure(struct lb_estimate *e, const char *step, uint64_t now_ms,
 		    const struct lb_update_counters *c, const struct lb_fetched *f)
 {
@@ -64,9 +69,10 @@ static void measure(struct lb_estimate *e, const char *step, uint64_t now_ms,
 	} else if (!strcmp(step, "write") && !e->verifying) {
 		measure_write(e, now_ms, c, f);
 	} else if (verify && !e->verifying) {
-		enter(e, now_ms, f); /* what is read back by now is left out */
-	} else if (verify && says_enough(c->durable_bytes, now_ms - e->from_ms)) {
-		e->rates.read = per_second(c->durable_bytes, now_ms - e->from_ms);
+		enter(e, now_ms, f); /* what is proven or read back by now is left out */
+		e->verify_from = c->durable_bytes;
+	} else if (verify && says_enough(left(c->durable_bytes, e->verify_from), now_ms - e->from_ms)) {
+		e->rates.read = per_second(left(c->durable_bytes, e->verify_from), now_ms - e->from_ms);
 	}
 	e->verifying = e->verifying || verify;
 }
@@ -80,11 +86,6 @@ static bool add(uint64_t bytes, uint64_t rate, uint64_t *ms)
 	return true;
 }
 
-static uint64_t left(uint64_t planned, uint64_t done)
-{
-	return planned > done ? planned - done : 0;
-}
-
 uint64_t lb_estimate_ms(struct lb_estimate *e, const char *step, uint64_t now_ms,
 			const struct lb_update_counters *c, const struct lb_fetched *f)
 {
@@ -94,7 +95,7 @@ uint64_t lb_estimate_ms(struct lb_estimate *e, const char *step, uint64_t now_ms
 	measure(e, step, now_ms, c, f);
 	if (!strcmp(step, "plan"))
 		return 0;
-	if (!add(left(c->total_bytes, verify ? c->durable_bytes : 0), e->rates.read, &ms))
+	if (!add(left(c->total_bytes, verify ? c->durable_bytes : c->skip_bytes), e->rates.read, &ms))
 		return 0;
 	if (!verify &&
 	    (!add(left(c->fetch_bytes, c->fetched_bytes), e->rates.fetch, &ms) ||

@@ -29,6 +29,7 @@ struct lb_fetched {
 struct lb_estimate {
 	struct lb_rates rates; /* the best that is known by now */
 	uint64_t from_ms;      /* when the step began */
+	uint64_t verify_from;  /* bytes that were proven or read back by then */
 	uint64_t source_ms;    /* total_ms of the source by then */
 	bool verifying;
 };

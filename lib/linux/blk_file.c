@@ -15,12 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "linux/aio.h"
 
 #define BOUNCE_BYTES (128u * 1024u)
 /* So much is written before the device is told to begin with it: a flush waits for the rest. */
 #define WRITE_BEHIND_BYTES (256u * 1024u)
+#define LOOK_BYTES (32u * 1024u * 1024u)
 #define DIRECT_ALIGN 4096u /* a multiple of every logical block size in use */
 
 struct blk_file {
@@ -34,6 +38,7 @@ struct blk_file {
 	uint8_t *bounce; /* owned, aligned; NULL until read_medium needs it */
 	/* of the file: what of the medium lies in bounce; where the last read from it ended */
 	uint64_t ahead_from, ahead_to, medium_at;
+	struct lb_aio aio; /* whole blocks that are read ahead */
 };
 
 static struct blk_file *to_file(struct lb_blk *b)
@@ -141,6 +146,7 @@ static void write_behind(struct blk_file *f, uint64_t at, size_t len)
 /* What was read ahead of the medium may be other bytes now. */
 static void forget_ahead(struct blk_file *f)
 {
+	(void)lb_aio_wait(&f->aio);
 	f->ahead_from = 0;
 	f->ahead_to = 0;
 }
@@ -218,6 +224,69 @@ static int blk_file_flush(struct lb_blk *b)
 	return 0;
 }
 
+static int file_size(int fd, uint64_t *ret_bytes)
+{
+	struct stat st;
+	off_t end;
+
+	if (fstat(fd, &st))
+		return errno;
+	if (S_ISREG(st.st_mode)) {
+		*ret_bytes = (uint64_t)st.st_size;
+		return 0;
+	}
+	if (S_ISBLK(st.st_mode) && !ioctl(fd, BLKGETSIZE64, ret_bytes))
+		return 0;
+	end = lseek(fd, 0, SEEK_END);
+	if (end < 0)
+		return errno;
+	*ret_bytes = (uint64_t)end;
+	return 0;
+}
+
+/* Is no page of [@from, @to) of the file in the kernel's cache? */
+static bool nothing_cached(const struct blk_file *f, uint64_t from, uint64_t to)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	unsigned char cached[LOOK_BYTES / 4096u]; /* no page is smaller */
+
+	for (uint64_t at = from - from % page; at < to; at += LOOK_BYTES) {
+		size_t n = to - at < LOOK_BYTES ? (size_t)(to - at) : LOOK_BYTES, any = 0;
+		void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, f->fd, (off_t)at);
+		int error;
+
+		if (p == MAP_FAILED)
+			return false;
+		error = mincore(p, n, cached);
+		munmap(p, n);
+		for (size_t i = 0; !error && i < (n + page - 1) / page; i++)
+			any += cached[i] & 1;
+		if (error || any)
+			return false;
+	}
+	return true;
+}
+
+/* The kernel need not do what it is told: only what is seen to be gone counts as gone. */
+static int blk_file_forget(struct lb_blk *b)
+{
+	struct blk_file *f = to_file(b);
+	uint64_t end = f->offset + b->size_bytes, file_bytes;
+	int r = blk_file_flush(b);
+
+	if (r || b->read_only)
+		return r;
+	forget_ahead(f);
+	if (file_size(f->fd, &file_bytes))
+		return 0;
+	/* up to the end of the file with a page that ends behind it */
+	if (posix_fadvise(f->fd, (off_t)f->offset, end < file_bytes ? (off_t)b->size_bytes : 0,
+			  POSIX_FADV_DONTNEED))
+		return 0;
+	(void)posix_fadvise(f->fd, (off_t)f->offset, 0, POSIX_FADV_SEQUENTIAL);
+	return nothing_cached(f, f->offset, end);
+}
+
 static ssize_t pread_direct(struct blk_file *f, size_t len, uint64_t at)
 {
 	ssize_t n;
@@ -291,6 +360,53 @@ static int uncached_read(struct lb_blk *b, uint64_t offset, void *buf, size_t le
 	return blk_file_read(b, offset, buf, len);
 }
 
+static bool in_blocks(uint64_t n)
+{
+	return !(n % DIRECT_ALIGN);
+}
+
+/* From and into whole blocks, past every cache, without a copy. */
+static bool whole_blocks(const struct blk_file *f, uint64_t offset, const void *buf, size_t len)
+{
+	return f->direct_fd >= 0 && in_blocks((uintptr_t)buf) && in_blocks(f->offset + offset) &&
+	       in_blocks(len);
+}
+
+static void blk_file_read_ahead(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	struct blk_file *f = to_file(b);
+
+	if (whole_blocks(f, offset, buf, len))
+		(void)lb_aio_read(&f->aio, f->direct_fd, f->offset + offset, buf, len);
+}
+
+/* How much of them was read ahead; what it failed of is asked again, and told then. */
+static size_t read_before(struct blk_file *f, uint64_t offset, const void *buf, size_t len)
+{
+	bool same = lb_aio_is(&f->aio, offset, buf, len);
+	int64_t n = lb_aio_wait(&f->aio);
+
+	return same && n > 0 && in_blocks((uint64_t)n) ? (size_t)n : 0;
+}
+
+/* 0, or an errno. */
+static int read_blocks(struct blk_file *f, uint64_t offset, uint8_t *buf, size_t len)
+{
+	size_t done = read_before(f, offset, buf, len);
+
+	forget_ahead(f);
+	while (done < len) {
+		ssize_t n = pread(f->direct_fd, buf + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? errno : ENODATA;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
 static int blk_file_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 {
 	struct blk_file *f = to_file(b);
@@ -298,6 +414,12 @@ static int blk_file_read_medium(struct lb_blk *b, uint64_t offset, void *buf, si
 
 	if (f->direct_fd < 0)
 		return uncached_read(b, offset, buf, len);
+	if (whole_blocks(f, offset, buf, len)) {
+		int error = read_blocks(f, f->offset + offset, buf, len);
+
+		if (error != EINVAL)
+			return error ? fail(b, "read from the medium", offset, len, error) : 0;
+	}
 	if (!f->bounce && posix_memalign((void **)&f->bounce, DIRECT_ALIGN, BOUNCE_BYTES))
 		return fail(b, "read", offset, len, ENOMEM);
 
@@ -322,6 +444,7 @@ static void blk_file_close(struct lb_blk *b)
 {
 	struct blk_file *f = to_file(b);
 
+	lb_aio_close(&f->aio);
 	if (f->direct_fd >= 0)
 		close(f->direct_fd);
 	close(f->fd); /* everything that matters was flushed: fdatasync reported it */
@@ -349,26 +472,6 @@ static int open_error(const char *name, const char *path, int error, struct lb_e
 	}
 	return lb_error_set(err, code, "slot %s: %s cannot be opened: %s", name, path,
 			    strerror(error));
-}
-
-static int file_size(int fd, uint64_t *ret_bytes)
-{
-	struct stat st;
-	off_t end;
-
-	if (fstat(fd, &st))
-		return errno;
-	if (S_ISREG(st.st_mode)) {
-		*ret_bytes = (uint64_t)st.st_size;
-		return 0;
-	}
-	if (S_ISBLK(st.st_mode) && !ioctl(fd, BLKGETSIZE64, ret_bytes))
-		return 0;
-	end = lseek(fd, 0, SEEK_END);
-	if (end < 0)
-		return errno;
-	*ret_bytes = (uint64_t)end;
-	return 0;
 }
 
 static bool write_protected(int fd)
@@ -407,9 +510,11 @@ int lb_blk_file_open(const char *path, uint64_t offset, uint64_t size_bytes, boo
 	static const struct lb_blk_ops ops = {
 		.read = blk_file_read,
 		.read_medium = blk_file_read_medium,
+		.read_ahead = blk_file_read_ahead,
 		.write = blk_file_write,
 		.zero = blk_file_zero,
 		.flush = blk_file_flush,
+		.forget = blk_file_forget,
 		.close = blk_file_close,
 	};
 	struct blk_file *f = calloc(1, sizeof(*f));

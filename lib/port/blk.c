@@ -16,6 +16,12 @@ int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 	return inside(b, offset, len) ? b->ops->read_medium(b, offset, buf, len) : -LB_E_INVALID;
 }
 
+void lb_blk_read_ahead(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
+{
+	if (b->ops->read_ahead && inside(b, offset, len))
+		b->ops->read_ahead(b, offset, buf, len);
+}
+
 int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 {
 	if (b->read_only)
@@ -35,6 +41,11 @@ int lb_blk_zero(struct lb_blk *b, uint64_t offset, uint64_t len)
 int lb_blk_flush(struct lb_blk *b)
 {
 	return b->ops->flush(b);
+}
+
+int lb_blk_forget(struct lb_blk *b)
+{
+	return b->ops->forget ? b->ops->forget(b) : lb_blk_flush(b);
 }
 
 int lb_blk_error(const struct lb_blk *b, int code, struct lb_error *err)

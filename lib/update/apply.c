@@ -187,6 +187,8 @@ static int obtain_duplicate(struct lb_update *u, struct lb_update_image *im,
 		r = lb_window_open(&u->window, im->blk, c->offset, 0, c->length, ret_data);
 		if (!r)
 			r = lb_chunk_read(im->blk, original.offset, c, *ret_data, lb_blk_read);
+		if (!r)
+			lb_doubt(im);
 		if (r < 0)
 			return lb_blk_error(im->blk, r, err);
 	}
@@ -281,7 +283,7 @@ static int begin(struct lb_update *u, struct lb_error *err)
 	if (!r)
 		r = lb_patches_run(u, err);
 	if (!r)
-		r = lb_copies_run(u, err);
+		r = lb_copies_run(u, &data, im ? first.length : 0, err);
 	if (!r && im)
 		r = put_chunk(u, im, &first, data, err);
 	return r || !im ? r : lb_update_flush(u, im, err);

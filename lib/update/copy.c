@@ -17,10 +17,10 @@ void lb_copies_free(struct lb_update *u)
 {
 	free(u->copies);
 	free(u->order);
-	free(u->batch_buf);
+	free(u->batch_owned);
 	u->copies = NULL;
 	u->order = NULL;
-	u->batch_buf = NULL;
+	u->batch_owned = NULL;
 	u->copy_count = u->order_count = u->copies_done = 0;
 }
 
@@ -28,6 +28,7 @@ void lb_copies_ready(struct lb_update *u)
 {
 	uint64_t limit = LB_FLUSH_BYTES < BATCH_BYTES ? LB_FLUSH_BYTES : BATCH_BYTES;
 	uint64_t needed = 0;
+	bool fits;
 
 	for (uint32_t i = 0; i < u->order_count; i++) {
 		const struct lb_copy *copy = &u->copies[u->order[i]];
@@ -38,9 +39,10 @@ void lb_copies_ready(struct lb_update *u)
 	}
 	if (needed > limit)
 		needed = u->window.chunk > limit ? u->window.chunk : limit;
-	u->batch_buf_len = (size_t)needed;
-	u->batch_buf = needed ? malloc((size_t)needed) : NULL;
-	if (!u->batch_buf) {
+	fits = needed <= u->window.room - u->window.chunk;
+	u->batch_len = (size_t)needed;
+	u->batch_owned = fits ? NULL : malloc((size_t)needed);
+	if (!needed || (!fits && !u->batch_owned)) {
 		lb_copies_free(u);
 		return;
 	}
@@ -64,7 +66,7 @@ static struct lb_update_image *copy_at(struct lb_update *u, uint32_t n, const st
 }
 
 /* Reads as many copies as there is room for; those that are spoilt are wanted from the source. */
-static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *err)
+static int read_batch(struct lb_update *u, uint8_t *batch, uint32_t *ret_end, struct lb_error *err)
 {
 	uint32_t n = u->copies_done;
 	size_t used = 0;
@@ -77,12 +79,13 @@ static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *e
 
 		if (!lb_bit(im->copied, c.number))
 			continue; /* it was found spoilt before */
-		if (c.length > u->batch_buf_len - used)
+		if (c.length > u->batch_len - used)
 			break;
-		r = lb_chunk_read(lb_copy_blk(u, copy->slot), copy->from, &c, u->batch_buf + used,
-				  lb_blk_read);
+		r = lb_chunk_read(lb_copy_blk(u, copy->slot), copy->from, &c, batch + used, lb_blk_read);
 		if (r < 0)
 			return lb_blk_error(lb_copy_blk(u, copy->slot), r, err);
+		if (!r && copy->slot < LB_IMAGES_MAX)
+			lb_doubt(&u->images[copy->slot]);
 		lb_bit_set(im->copied, c.number, r);
 		used += r ? c.length : 0;
 	}
@@ -90,10 +93,8 @@ static int read_batch(struct lb_update *u, uint32_t *ret_end, struct lb_error *e
 	return 0;
 }
 
-static int write_batch(struct lb_update *u, uint32_t end, struct lb_error *err)
+static int write_batch(struct lb_update *u, const uint8_t *data, uint32_t end, struct lb_error *err)
 {
-	const uint8_t *data = u->batch_buf;
-
 	for (uint32_t n = u->copies_done; n < end; n++) {
 		const struct lb_copy *copy;
 		struct lb_chunk c;
@@ -132,15 +133,19 @@ static void note_batch(struct lb_update *u, uint32_t end)
  * After a failure in the middle it may be called again: what the batch had overwritten by
  * then is found spoilt, and fetched.
  */
-int lb_copies_run(struct lb_update *u, struct lb_error *err)
+int lb_copies_run(struct lb_update *u, uint8_t **keep, size_t keep_len, struct lb_error *err)
 {
+	uint8_t *batch = u->batch_owned;
+
+	if (lb_copies_left(u) && !batch)
+		batch = lb_window_lend_behind(&u->window, keep, keep_len);
 	while (lb_copies_left(u)) {
 		struct lb_update_image *im = &u->images[u->copies[u->order[u->copies_done]].image];
 		uint32_t end = 0;
-		int r = read_batch(u, &end, err);
+		int r = read_batch(u, batch, &end, err);
 
 		if (!r)
-			r = write_batch(u, end, err);
+			r = write_batch(u, batch, end, err);
 		if (r)
 			return r;
 		note_batch(u, end);

@@ -29,7 +29,7 @@ struct finder {
 	uint32_t table_mask, missing;
 	uint8_t *lengths; /* owned: a bit for the lengths of missing chunks, modulo LENGTH_BITS */
 	/* the window: bytes of the slot that is looked at */
-	uint8_t *buf; /* owned */
+	uint8_t *buf, *owned; /* the engine's, or owned if that is too small */
 	size_t buf_room, buf_len;
 	uint64_t buf_at, bad_at; /* where it begins; where reading failed */
 	uint64_t told;
@@ -117,11 +117,17 @@ static size_t least(uint64_t a, size_t b)
 /* Reads the window full, up to @end or to what cannot be read. */
 static int fill(struct finder *f, struct lb_blk *blk, uint64_t end)
 {
+	size_t step = f->buf_room; /* smaller once something cannot be read */
+
 	while (f->buf_len < f->buf_room && f->buf_at + f->buf_len < end) {
 		uint64_t at = f->buf_at + f->buf_len;
-		size_t n = least(end - at, least(f->buf_room - f->buf_len, READ_BYTES));
+		size_t n = least(end - at, least(f->buf_room - f->buf_len, step));
 		int r = lb_blk_read(blk, at, f->buf + f->buf_len, n);
 
+		if (r == -LB_E_IO && n > READ_BYTES) {
+			step = READ_BYTES;
+			continue;
+		}
 		if (r == -LB_E_IO)
 			f->bad_at = at;
 		if (r)
@@ -248,12 +254,18 @@ static unsigned int level_of(const struct lb_update_image *im)
 
 static bool make_window(struct finder *f, unsigned int level)
 {
+	size_t before = f->buf_room, lent;
+
 	lb_chunker_init(&f->chunker, level);
-	if (f->buf && f->buf_room == f->chunker.window_bytes + SPARE_BYTES)
-		return true;
-	free(f->buf);
 	f->buf_room = f->chunker.window_bytes + SPARE_BYTES;
-	f->buf = malloc(f->buf_room);
+	f->buf = lb_window_lend(&f->u->window, &lent);
+	if (lent >= f->buf_room)
+		return true;
+	if (!f->owned || before != f->buf_room) {
+		free(f->owned);
+		f->owned = malloc(f->buf_room);
+	}
+	f->buf = f->owned;
 	return f->buf;
 }
 
@@ -306,6 +318,6 @@ int lb_copies_find(struct lb_update *u, struct lb_error *err)
 	}
 	free(f.table);
 	free(f.lengths);
-	free(f.buf);
+	free(f.owned);
 	return r;
 }

@@ -3,6 +3,8 @@
 #ifndef LB_UPDATE_INTERNAL_H
 #define LB_UPDATE_INTERNAL_H
 
+#include <string.h>
+
 #include "update/update.h"
 
 typedef int lb_blk_reader(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
@@ -29,6 +31,12 @@ static inline void lb_chunk_mark(struct lb_update_image *im, uint32_t number, bo
 	lb_bit_set(im->right, number, right);
 }
 
+/* The slot gave other bytes than it gave the plan: nothing that was read there proves anything. */
+static inline void lb_doubt(struct lb_update_image *im)
+{
+	memset(im->proven, 0, im->index.chunk_count / 8 + 1);
+}
+
 /* A data chunk that only the source has. */
 static inline bool lb_chunk_is_wanted(const struct lb_update_image *im, const struct lb_chunk *c)
 {
@@ -46,6 +54,17 @@ int lb_chunk_matches(struct lb_update *u, struct lb_update_image *im, const stru
 /* The same for a data or duplicate chunk that may be at @at, into @buf. */
 int lb_chunk_read(struct lb_blk *blk, uint64_t at, const struct lb_chunk *c, uint8_t *buf,
 		  lb_blk_reader *reader);
+
+/* @right: the medium holds chunk @c at its place. */
+typedef void lb_scan_found(void *ctx, struct lb_update_image *im, const struct lb_chunk *c, bool right);
+
+/*
+ * Reads what lies at the places of all chunks that are not proven; those that are right are proven
+ * then, so what @reader gives has to come from the medium. @found is told of each of them, in order. The window is
+ * used for it, and forgotten. 0, or a failure that is not the medium's.
+ */
+int lb_scan(struct lb_update *u, struct lb_update_image *im, lb_blk_reader *reader,
+	    lb_scan_found *found, void *ctx);
 
 /* Chunk @number with its running sums, at most LB_INDEX_MARK steps away. */
 void lb_chunk_at(const struct lb_update_image *im, uint32_t number, struct lb_chunk *ret);
@@ -78,8 +97,11 @@ static inline bool lb_copies_left(const struct lb_update *u)
 	return u->copies_done < u->order_count;
 }
 
-/* Makes the copies that are left; what it finds spoilt is wanted from then on. */
-int lb_copies_run(struct lb_update *u, struct lb_error *err);
+/*
+ * Makes the copies that are left; what it finds spoilt is wanted from then on. Of the window the
+ * @keep_len bytes at *@keep, at most one chunk, are kept, perhaps at another place.
+ */
+int lb_copies_run(struct lb_update *u, uint8_t **keep, size_t keep_len, struct lb_error *err);
 void lb_copies_free(struct lb_update *u);
 
 /* ---- prefixes: prefix.c ---- */

@@ -181,8 +181,10 @@ static int make(struct lb_update *u, struct lb_update_image *im, const struct lb
 		return 0;
 	}
 	free(bytes);
-	if (!r)
+	if (!r) {
 		lb_bit_set(im->copied, number, false); /* wanted from now on */
+		lb_doubt(im);
+	}
 	return r;
 }
 

@@ -33,8 +33,9 @@ static int load_image(struct lb_update *u, const struct lb_manifest *m,
 	im->payload_offset = layout->payload_offset[n];
 	im->right = calloc(1, count / 8 + 1);
 	im->copied = calloc(1, count / 8 + 1);
+	im->proven = calloc(1, count / 8 + 1);
 	im->marks = malloc((count / LB_INDEX_MARK + 1) * sizeof(*im->marks));
-	if (!im->right || !im->copied || !im->marks)
+	if (!im->right || !im->copied || !im->proven || !im->marks)
 		return lb_error_set(err, LB_E_NOMEM, "no memory for %u chunks of image %s", count,
 				    im->image->name);
 	do {
@@ -96,6 +97,7 @@ void lb_update_free(struct lb_update *u)
 		lb_patches_free(&u->images[i].patches);
 		free(u->images[i].right);
 		free(u->images[i].copied);
+		free(u->images[i].proven);
 		free(u->images[i].marks);
 	}
 	lb_copies_free(u);
@@ -173,31 +175,44 @@ static void count_right(struct lb_update_counters *t, const struct lb_chunk *c)
 	t->durable_bytes += c->length;
 }
 
-/* Hashes each chunk's place. */
-static int look_in_place(struct lb_update *u, struct lb_update_image *im, uint64_t *told,
+struct look {
+	struct lb_update *u;
+	uint64_t told;
+};
+
+static void looked_at(void *ctx, struct lb_update_image *im, const struct lb_chunk *c, bool right)
+{
+	struct look *look = ctx;
+	struct lb_update_counters *t = &look->u->counters;
+
+	lb_chunk_mark(im, c->number, right);
+	lb_bit_set(im->copied, c->number, false);
+	t->chunks++;
+	t->total_bytes += c->length;
+	if (right)
+		count_right(t, c);
+	if (t->total_bytes - look->told >= 4 * LB_MIB) {
+		look->told = t->total_bytes;
+		lb_update_tell(look->u, "plan", im);
+	}
+}
+
+/*
+ * Reads each chunk's place from the medium. What an earlier attempt wrote has to be durable before: else
+ * what is right may be so in the device's cache only. Where that cannot be had nothing is proven.
+ */
+static int look_in_place(struct lb_update *u, struct lb_update_image *im, struct look *look,
 			 struct lb_error *err)
 {
-	struct lb_update_counters *t = &u->counters;
-	struct lb_chunk_cursor at = { 0 };
-	struct lb_chunk c;
+	int fresh = lb_blk_forget(im->blk), r;
 
-	while (lb_index_next(&im->index, &at, &c)) {
-		int r = lb_chunk_matches(u, im, &c, lb_blk_read);
-
-		if (r < 0)
-			return lb_blk_error(im->blk, r, err);
-		lb_chunk_mark(im, c.number, r);
-		lb_bit_set(im->copied, c.number, false);
-		t->chunks++;
-		t->total_bytes += c.length;
-		if (r)
-			count_right(t, &c);
-		if (t->total_bytes - *told >= 4 * LB_MIB) {
-			*told = t->total_bytes;
-			lb_update_tell(u, "plan", im);
-		}
-	}
-	return 0;
+	if (fresh < 0 && fresh != -LB_E_IO)
+		return lb_blk_error(im->blk, fresh, err);
+	lb_doubt(im);
+	r = lb_scan(u, im, fresh == 1 ? lb_blk_read : lb_blk_read_medium, looked_at, look);
+	if (fresh < 0)
+		lb_doubt(im);
+	return r ? lb_blk_error(im->blk, r, err) : 0;
 }
 
 void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_update_counters *t)
@@ -233,13 +248,13 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
 
 int lb_update_plan(struct lb_update *u, struct lb_error *err)
 {
-	uint64_t told = 0;
+	struct look look = { .u = u };
 	int r = 0;
 
 	memset(&u->counters, 0, sizeof(u->counters));
 	lb_copies_free(u);
 	for (uint32_t i = 0; !r && i < u->image_count; i++)
-		r = look_in_place(u, &u->images[i], &told, err);
+		r = look_in_place(u, &u->images[i], &look, err);
 	if (!r)
 		r = lb_patches_plan(u, err);
 	if (!r && !lb_patches_know_all(u))

@@ -55,6 +55,7 @@ static void distrust(struct lb_update *u, struct lb_update_image *im, const stru
 	if (lb_chunk_is_right(im, p->number))
 		u->counters.done_bytes -= c->length;
 	lb_chunk_mark(im, p->number, false);
+	lb_doubt(im);
 	lb_bit_set(im->copied, p->number, false);
 }
 

@@ -7,7 +7,7 @@
  *   lb_update_plan()      hash what is on the device: skip what is right, find what
  *                         lies elsewhere, and in which order it can be copied
  *   lb_update_apply()     copy, fetch, verify, write, flush
- *   lb_update_readback()  read every byte back from the medium
+ *   lb_update_readback()  read back from the medium what was written, and what lies near it
  *
  * A power cut at any moment is answered by doing all of it again: what is right
  * by then is skipped. Nothing that an earlier run wrote down is believed.
@@ -34,6 +34,8 @@
 #define LB_WINDOW_BYTES (CONFIG_WINDOW_KIB * 1024u)
 /* Most that steps of patches keep in memory, decoded: what a cut may cost beside that. */
 #define LB_HOLD_BYTES ((uint64_t)CONFIG_HOLD_BYTES)
+/* What lies so near to a write is read back again, even if it was right before. */
+#define LB_NEAR_BYTES (128u * 1024u)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
 #define LB_UPDATE_SOURCES_MAX 8u
 
@@ -85,6 +87,7 @@ struct lb_update_image {
 	uint64_t payload_offset;      /* in the bundle */
 	uint8_t *right;		      /* owned: a bit per chunk that is in place */
 	uint8_t *copied;	      /* owned: a bit per chunk that is going to be copied */
+	uint8_t *proven;	      /* owned: a bit per chunk that was read from the medium and is right; nothing was written near it since */
 	struct lb_chunk_cursor *marks;/* owned: a cursor for every LB_INDEX_MARKth chunk */
 	bool dirty;		      /* written and not flushed */
 	struct lb_patches patches;    /* owned; no steps: nothing is patched */
@@ -148,9 +151,9 @@ struct lb_update {
 	uint8_t *stored_buf;/* owned: one stored chunk */
 	struct lb_copy *copies;	 /* owned: by slot and from */
 	uint32_t *order;	 /* owned: their numbers, as they have to be done */
-	uint8_t *batch_buf;	 /* owned; NULL: there is nothing to copy */
+	uint8_t *batch_owned;	 /* owned; NULL: a batch has room in the window */
 	uint32_t copy_count, order_count, copies_done;
-	size_t batch_buf_len;
+	size_t batch_len;
 	struct lb_patching patching;
 	uint64_t src_pos, src_end; /* the range that is being read */
 	uint64_t unflushed_bytes, flushed_at_ms;
@@ -163,7 +166,7 @@ struct lb_update {
  * @u: any content; initialised here, and to be freed even after a failure
  * @slots: one open slot per image, in the manifest's order; borrowed; NULL leaves an image out
  *
- * Memory: the indexes, two bits and 1/256 cursor a chunk, one decoded and one stored
+ * Memory: the indexes, three bits and 1/256 cursor a chunk, one decoded and one stored
  * chunk, the longest prefix and a quarter or a chunk more; nothing grows with the image beyond the index.
  * Return: 0 or what lb_bundle_read_index() returned, -LB_E_UNSUPPORTED (a prefix longer
  * than LB_WINDOW_BYTES), -LB_E_NOMEM.
@@ -213,12 +216,13 @@ bool lb_update_has_patches(const struct lb_update *u);
 /**
  * lb_update_plan() - find out what is on the device; fills the counters
  *
- * Hashes every slot as far as its image reaches. Where chunks are missing, the rest of
+ * Hashes every slot as far as its image reaches, from the medium: what is right there is proven, and not
+ * read back again unless something is written near it. Where chunks are missing, the rest of
  * the slots, then the sources, are read once more and cut by content: missing chunks that turn up there are
  * going to be copied, in an order in which none is overwritten before it was read.
  * What cannot be read is not right, and will be written. Memory: 24 to 32 bytes for each
- * missing chunk while looking, then 20 for each one found, and a buffer of
- * 512 KiB, or one chunk, until it is copied; if there is none, nothing is copied.
+ * missing chunk while looking, then 20 for each one found; buffers of up to 512 KiB, or one chunk,
+ * where the window has no room for them; if there are none, nothing is copied.
  * Return: 0, or a failure that is not the medium's.
  */
 int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
@@ -249,7 +253,7 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
 int lb_update_apply(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 
 /**
- * lb_update_readback() - read all images back from the medium
+ * lb_update_readback() - read back from the medium what is not proven
  * @ret_bad: chunks that differ or cannot be read; they are marked, so that apply
  *	     writes them again
  *

@@ -4,15 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROOM_MIN ((size_t)256 * 1024) /* that is lent for reading slots: small pieces are slow */
+#define BLOCK_BYTES 4096u /* what is lent begins with one */
+
 int lb_window_init(struct lb_window *w, size_t keep, size_t chunk, size_t far)
 {
 	/* a quarter of the prefix behind it: a byte is moved about four times */
-	size_t slack = keep / 4 > chunk || !keep ? keep / 4 : chunk;
+	size_t slack = keep / 4 > chunk || !keep ? keep / 4 : chunk, room;
 
 	if (slack < far) /* lb_window_far() */
 		slack = far;
-	*w = (struct lb_window){ .room = keep + slack + chunk, .keep = keep, .chunk = chunk };
-	w->buf = malloc(w->room);
+	room = keep + slack + chunk > ROOM_MIN ? keep + slack + chunk : ROOM_MIN;
+	*w = (struct lb_window){ .keep = keep, .chunk = chunk };
+	w->room = (room + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+	w->buf = aligned_alloc(BLOCK_BYTES, w->room);
 	return w->buf ? 0 : -LB_E_NOMEM;
 }
 
@@ -39,6 +44,22 @@ static void put_back(struct lb_window *w)
 	if (w->shifted)
 		memmove(w->buf, w->buf + w->shifted, w->len);
 	w->far_len = w->shifted = 0;
+}
+
+uint8_t *lb_window_lend(struct lb_window *w, size_t *ret_len)
+{
+	*ret_len = w->room;
+	return lb_window_scratch(w);
+}
+
+uint8_t *lb_window_lend_behind(struct lb_window *w, uint8_t **keep, size_t len)
+{
+	uint8_t *buf = lb_window_scratch(w);
+
+	if (len)
+		memmove(buf, *keep, len);
+	*keep = buf;
+	return buf + len;
 }
 
 /* The window begins and ends at @at. */

@@ -33,6 +33,12 @@ void lb_window_free(struct lb_window *w);
 /* Forgets everything; the memory, w->chunk bytes, is the caller's until the next call. */
 uint8_t *lb_window_scratch(struct lb_window *w);
 
+/* Forgets everything; all of the memory, which begins at a multiple of 4096, is the caller's until the next call. */
+uint8_t *lb_window_lend(struct lb_window *w, size_t *ret_len);
+
+/* Forgets everything, and lends all of the memory but for the @len bytes at *@keep in it, which may move. */
+uint8_t *lb_window_lend_behind(struct lb_window *w, uint8_t **keep, size_t len);
+
 /**
  * lb_window_open() - room for bytes right behind those in front of them
  * @offset: where they belong

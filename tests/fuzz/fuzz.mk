@@ -11,7 +11,7 @@ FUZZ_NAMES := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz
 FUZZ_CHOSEN = $(or $(N),$(FUZZ_NAMES))
 
 # malloc() and its kin are counted, and fail where an input says so: tests/fuzz/alloc.c
-FUZZ_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+FUZZ_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 
 FUZZ_SANITIZE := address,undefined
 CC_fuzz := clang

@@ -16,6 +16,9 @@ from device import MIB, STATE
 from test_install import check_installed
 
 CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)")
+AHEAD = re.compile(r"aio_lio_opcode=IOCB_CMD_PREAD,.*aio_fildes=(\d+),.*aio_offset=(\d+)")
+READ = re.compile(r"\bres=(\d+)")
+CALLS = "openat,pread64,pwrite64,fdatasync,sync_file_range,io_submit,io_getevents"
 
 
 class Trace:
@@ -23,7 +26,7 @@ class Trace:
 
     def __init__(self, device, lines):
         self.device, self.steps = device, []
-        self.fds, self.direct = {}, set()
+        self.fds, self.direct, self.ahead = {}, set(), {}
         for line in lines:
             call = CALL.match(line)
             if call and int(call.group(3)) >= 0:
@@ -44,6 +47,9 @@ class Trace:
                 if "O_DIRECT" in args:
                     self.direct.add(result)
             return
+        if call in ("io_submit", "io_getevents"):
+            self.note_ahead(call, args.split(",")[0], args)
+            return
         fd = int(args.split(",")[0])
         if fd not in self.fds:
             return
@@ -63,6 +69,16 @@ class Trace:
             self.steps.append(("write", name, at, result))
         elif fd in self.direct:
             self.steps.append(("medium", name, at, result))
+
+    def note_ahead(self, call, context, args):
+        """What was begun counts when it has arrived, as what it said it was."""
+        if call == "io_submit":
+            fd, offset = map(int, AHEAD.search(args).groups())
+            assert fd in self.direct and context not in self.ahead
+            self.ahead[context] = offset
+            return
+        name, at = self.region(self.ahead.pop(context))
+        self.steps.append(("medium", name, at, int(READ.search(args)[1])))
 
     def first(self, what, regions):
         return next(i for i, s in enumerate(self.steps) if s[0] == what and s[1] in regions)
@@ -103,7 +119,7 @@ def traced(device, packed, images, tmp_path):
     around = device.guarded(images[2])
     log = tmp_path / "trace"
     done = subprocess.run(
-        ["strace", "-f", "-o", log, "-e", "trace=openat,pread64,pwrite64,fdatasync,sync_file_range", "-s", "0",
+        ["strace", "-f", "-o", log, "-e", f"trace={CALLS}", "-s", "1",
          device.program, "--config", device.config, "--quiet", "--install", packed[2]],
         capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -171,6 +172,69 @@ static void who_does_not_read_on_asks_the_medium(void **state)
 	assert_int_equal(lb_blk_read_medium(b, 8192, back, sizeof(back)), 0);
 	assert_memory_equal(back, new_bytes, sizeof(back));
 	lb_blk_close(other);
+	lb_blk_close(b);
+}
+
+/* Whole blocks into memory that begins with one, some of them begun before, and not always asked for then. */
+static void what_is_read_ahead_is_what_is_there(void **state)
+{
+	static const uint64_t starts[] = { 0, 4096 };
+	uint32_t len = 32768, blocks = FILE_BYTES / 4096 * 4096;
+	uint8_t *half = aligned_alloc(4096, 2 * len);
+
+	for (size_t i = 0; i < 2; i++) {
+		struct lb_blk *b = open_ok(starts[i], blocks - starts[i], true);
+
+		for (uint64_t at = 0; at + 2 * len <= b->size_bytes; at += len) {
+			uint8_t *now = half + (at / len % 2 ? len : 0), *next = half + (at / len % 2 ? 0 : len);
+
+			assert_int_equal(lb_blk_read_medium(b, at, now, len), 0);
+			lb_blk_read_ahead(b, at + len, next, len);
+			for (uint32_t n = 0; n < len; n++)
+				assert_int_equal(now[n], expected(starts[i] + at + n));
+			if (at / len % 3 == 2)
+				check_range(b, starts[i], at + 5, 1000); /* another one comes between */
+		}
+		lb_blk_read_ahead(b, 0, half, len); /* nobody asks */
+		lb_blk_read_ahead(b, b->size_bytes, half, len); /* is not there */
+		lb_blk_close(b);
+	}
+	free(half);
+}
+
+/* What is in the cache need not be on the medium: afterwards nothing is in the cache, or nothing is promised. */
+static void what_is_forgotten_comes_from_the_medium(void **state)
+{
+	uint8_t *bytes = calloc(1, FILE_BYTES);
+	struct lb_blk *b = open_ok(0, 0, true), *read_only = open_ok(0, 0, false);
+	int forgotten;
+
+	assert_int_equal(lb_blk_write(b, 4096, bytes, 60000), 0);
+	forgotten = lb_blk_forget(b);
+	assert_in_range(forgotten, 0, 1); /* 0: tmpfs is nothing but cache */
+	assert_int_equal(lb_blk_read(b, 4096, bytes, 60000), 0);
+	for (uint32_t n = 0; n < 60000; n++)
+		assert_int_equal(bytes[n], 0);
+	check_range(b, 0, 0, 4096);
+	assert_int_equal(lb_blk_forget(read_only), 0); /* its pages are others' too */
+	lb_blk_close(read_only);
+	lb_blk_close(b);
+	free(bytes);
+}
+
+/* A page that somebody holds stays in the cache, whatever the kernel is told: that is noticed. */
+static void what_stays_in_the_cache_is_not_called_forgotten(void **state)
+{
+	struct lb_blk *b = open_ok(0, 0, true);
+	int fd = open(path, O_RDWR | O_CLOEXEC), forgotten = lb_blk_forget(b);
+	volatile uint8_t *held = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+
+	assert_ptr_not_equal(held, MAP_FAILED);
+	assert_int_equal(held[17], expected(17));
+	if (forgotten)
+		assert_int_equal(lb_blk_forget(b), 0);
+	munmap((void *)(uintptr_t)held, 4096);
+	close(fd);
 	lb_blk_close(b);
 }
 
@@ -364,6 +428,11 @@ int main(void)
 		ON_DISK(zeros_are_made_at_any_offset_and_nowhere_else),
 		ON_DISK(what_was_read_ahead_is_forgotten_by_a_write),
 		ON_DISK(who_does_not_read_on_asks_the_medium),
+		ON_DISK(what_is_read_ahead_is_what_is_there),
+		ON_DISK(what_is_forgotten_comes_from_the_medium),
+		cmocka_unit_test_setup_teardown(what_is_forgotten_comes_from_the_medium, set_up_tmpfs,
+						tear_down),
+		ON_DISK(what_stays_in_the_cache_is_not_called_forgotten),
 		cmocka_unit_test_setup_teardown(zeros_are_made_at_any_offset_and_nowhere_else,
 						set_up_tmpfs, tear_down),
 		ON_DISK(a_block_device_makes_zeros_too),

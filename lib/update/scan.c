@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the medium holds at the places of an image's chunks. It is read in long pieces, from block
+ * to block, into one half of the window's memory, while what is in the other is digested.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "update/internal.h"
+
+#define PIECE_BYTES (512u * LB_KIB)
+#define BLOCK_BYTES 4096u /* pieces begin and end with one: nothing is read twice, or copied */
+
+struct scan {
+	struct lb_update *u;
+	struct lb_update_image *im;
+	lb_scan_found *found;
+	void *ctx;
+	lb_blk_reader *reader;
+	struct lb_chunk_cursor next;
+	struct lb_chunk chunk; /* that was begun, while @begun */
+	bool begun, zeros;
+	struct lb_sha256 sha;
+	uint8_t *half[2];
+	size_t half_bytes;
+};
+
+/* From block to block, as far as the slot has them. */
+struct piece {
+	uint64_t from, to;
+	uint8_t *bytes;
+};
+
+static uint64_t block_down(uint64_t at)
+{
+	return at & ~(uint64_t)(BLOCK_BYTES - 1);
+}
+
+static void begin_chunk(struct scan *s)
+{
+	lb_index_next(&s->im->index, &s->next, &s->chunk);
+	s->begun = true;
+	s->zeros = true;
+	lb_sha256_start(&s->sha);
+}
+
+static void end_chunk(struct scan *s, bool right)
+{
+	s->begun = false;
+	lb_bit_set(s->im->proven, s->chunk.number, right);
+	s->found(s->ctx, s->im, &s->chunk, right);
+}
+
+static bool is_right(struct scan *s)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+
+	lb_sha256_finish(&s->sha, digest);
+	return s->chunk.type == LB_CHUNK_ZERO ? s->zeros
+					      : !memcmp(digest, s->chunk.sha256, sizeof(digest));
+}
+
+/* @bytes are those of the image from @at to @to: every chunk that ends there is found, or not. */
+static void judge(struct scan *s, const uint8_t *bytes, uint64_t at, uint64_t to)
+{
+	while (at < to) {
+		uint64_t end;
+		size_t n;
+
+		if (!s->begun)
+			begin_chunk(s);
+		end = s->chunk.offset + s->chunk.length;
+		n = (size_t)((end < to ? end : to) - at);
+		if (s->chunk.type == LB_CHUNK_ZERO)
+			s->zeros = s->zeros && lb_bytes_all_zero(bytes, n);
+		else
+			lb_sha256_update(&s->sha, bytes, n);
+		bytes += n;
+		at += n;
+		if (at == end)
+			end_chunk(s, is_right(s));
+	}
+}
+
+/*
+ * A piece that ends at @to cannot be read as a whole: the chunks that reach into it, one by one.
+ * *@ret_end: where the last one ended.
+ */
+static int one_by_one(struct scan *s, uint64_t to, uint64_t *ret_end)
+{
+	do {
+		int r;
+
+		if (!s->begun)
+			begin_chunk(s);
+		r = lb_chunk_matches(s->u, s->im, &s->chunk, s->reader);
+		if (r < 0)
+			return r;
+		*ret_end = s->next.offset;
+		end_chunk(s, r);
+	} while (*ret_end < to);
+	return 0;
+}
+
+static struct piece piece_at(const struct scan *s, uint64_t at, uint64_t end, unsigned int turn)
+{
+	uint64_t from = block_down(at), blocks_end = block_down(end + BLOCK_BYTES - 1);
+	struct piece p = { from, from + s->half_bytes, s->half[turn % 2] };
+
+	if (p.to >= blocks_end) /* the slot may end within a block */
+		p.to = blocks_end <= s->im->blk->size_bytes ? blocks_end : end;
+	return p;
+}
+
+/* Chunks that lie side by side, from the next one on, up to @end. */
+static int scan_run(struct scan *s, uint64_t end)
+{
+	struct lb_blk *blk = s->im->blk;
+	uint64_t at = s->next.offset;
+
+	for (unsigned int turn = 0; at < end; turn++) {
+		struct piece p = piece_at(s, at, end, turn), ahead = piece_at(s, p.to, end, turn + 1);
+		uint64_t to = p.to < end ? p.to : end;
+		int r = s->reader(blk, p.from, p.bytes, (size_t)(p.to - p.from));
+
+		if (!r) {
+			if (p.to < end && s->reader == lb_blk_read_medium)
+				lb_blk_read_ahead(blk, ahead.from, ahead.bytes,
+						  (size_t)(ahead.to - ahead.from));
+			judge(s, p.bytes + (at - p.from), at, to);
+			at = to;
+		} else if (r == -LB_E_IO) {
+			r = one_by_one(s, to, &at);
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static void find_room(struct scan *s)
+{
+	size_t room;
+	uint8_t *memory = lb_window_lend(&s->u->window, &room);
+
+	s->half_bytes = block_down(room / 2);
+	if (s->half_bytes > PIECE_BYTES)
+		s->half_bytes = PIECE_BYTES;
+	s->half[0] = memory;
+	s->half[1] = memory + s->half_bytes;
+}
+
+/* Where the run of chunks ends that begins with the one behind @at: before one that is proven, or at the end. */
+static uint64_t run_end(const struct lb_update_image *im, struct lb_chunk_cursor at)
+{
+	uint64_t end = at.offset;
+	struct lb_chunk c;
+
+	while (lb_index_next(&im->index, &at, &c) && !lb_bit(im->proven, c.number))
+		end = at.offset;
+	return end;
+}
+
+int lb_scan(struct lb_update *u, struct lb_update_image *im, lb_blk_reader *reader,
+	    lb_scan_found *found, void *ctx)
+{
+	struct scan s = { .u = u, .im = im, .reader = reader, .found = found, .ctx = ctx };
+	struct lb_chunk_cursor at = { 0 };
+	int r = 0;
+
+	find_room(&s);
+	while (!r && at.next < im->index.chunk_count) {
+		struct lb_chunk_cursor before = at;
+		struct lb_chunk c;
+
+		lb_index_next(&im->index, &at, &c);
+		if (lb_bit(im->proven, c.number))
+			continue;
+		s.next = before;
+		r = scan_run(&s, run_end(im, before));
+		at = s.next;
+	}
+	return r;
+}
