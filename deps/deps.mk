@@ -69,7 +69,7 @@ DEPLIBS_arm64 := $(DEPLIBS)
 
 CC_host := gcc
 AR_host := gcc-ar
-CFLAGS_host := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
+CFLAGS_host := -O2 -g -ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
 	-isystem $(B)/deps/host/include
 LDFLAGS_host := -L$(B)/deps/host/lib -pthread -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 DEPLIBS_host := $(DEPLIBS)

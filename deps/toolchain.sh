@@ -21,7 +21,7 @@ host)
 	HOST=x86_64-linux-gnu
 	CC=$HOST-gcc
 	REALCC=$CC
-	CFLAGS="-O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2"
+	CFLAGS="-O2 -g -ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2"
 	LDFLAGS=
 	NEEDS=
 	;;

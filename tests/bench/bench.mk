@@ -4,7 +4,7 @@
 $(call program,measure,tests/bench/measure.c tests/bench/written.c,host)
 # linked as on the board: without the pages of a shared libc and its loader. (The linker warns
 # that names of hosts need the shared one; here there are only addresses.)
-$(call program,lifeboat-recovery-static,$(RECOVERY_SRC),host,-static -Xlinker --no-warnings)
+$(call program,lifeboat-recovery-static,$(RECOVERY_SRC),host,-static -Xlinker --gc-sections -Xlinker --no-warnings)
 
 RUNS ?= 5
 BENCH_TYPES = $(or $(TYPES),ext4 squashfs-zstd erofs)
