@@ -16,7 +16,7 @@
 struct lb_blk;
 
 /*
- * All return 0 or a negative LB_E_*; none keeps @buf. Offsets and lengths are
+ * Where nothing else is said they return 0 or a negative LB_E_*, and none keeps @buf. Offsets and lengths are
  * bytes and lie inside the region: lb_blk_*() check that before they call.
  */
 struct lb_blk_ops {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the medium holds at the places of an image's chunks. It is read in long pieces, from block
- * to block, into one half of the window's memory, while what is in the other is digested.
+ * to block, into the window's memory; in a long run into one half of it, while what is in the other is judged.
  */
 #include <string.h>
 
@@ -9,6 +9,8 @@
 #include "update/internal.h"
 
 #define PIECE_BYTES (512u * LB_KIB)
+/* To read ahead in less gains nothing: Linux takes 40 ms to end it. */
+#define AHEAD_BYTES (8u * LB_MIB)
 #define BLOCK_BYTES 4096u /* pieces begin and end with one: nothing is read twice, or copied */
 
 struct scan {
@@ -21,8 +23,9 @@ struct scan {
 	struct lb_chunk chunk; /* that was begun, while @begun */
 	bool begun, zeros;
 	struct lb_sha256 sha;
-	uint8_t *half[2];
-	size_t half_bytes;
+	uint8_t *memory;
+	size_t room, piece_bytes;
+	bool ahead; /* one piece is read while the other is judged */
 };
 
 /* From block to block, as far as the slot has them. */
@@ -102,10 +105,27 @@ static int one_by_one(struct scan *s, uint64_t to, uint64_t *ret_end)
 	return 0;
 }
 
+/* For a run of @bytes. What is in a cache is not waited for: the processor's likes short pieces. */
+static void choose_pieces(struct scan *s, uint64_t bytes)
+{
+	bool medium = s->reader == lb_blk_read_medium;
+	size_t most = PIECE_BYTES, room = s->room;
+
+	s->ahead = medium && bytes >= AHEAD_BYTES;
+	if (s->ahead)
+		room /= 2;
+	else if (medium)
+		most *= 2;
+	s->piece_bytes = block_down(room < most ? room : most);
+}
+
 static struct piece piece_at(const struct scan *s, uint64_t at, uint64_t end, unsigned int turn)
 {
 	uint64_t from = block_down(at), blocks_end = block_down(end + BLOCK_BYTES - 1);
-	struct piece p = { from, from + s->half_bytes, s->half[turn % 2] };
+	struct piece p = { from, from + s->piece_bytes, s->memory };
+
+	if (s->ahead && turn % 2)
+		p.bytes += s->piece_bytes;
 
 	if (p.to >= blocks_end) /* the slot may end within a block */
 		p.to = blocks_end <= s->im->blk->size_bytes ? blocks_end : end;
@@ -118,13 +138,14 @@ static int scan_run(struct scan *s, uint64_t end)
 	struct lb_blk *blk = s->im->blk;
 	uint64_t at = s->next.offset;
 
+	choose_pieces(s, end - at);
 	for (unsigned int turn = 0; at < end; turn++) {
 		struct piece p = piece_at(s, at, end, turn), ahead = piece_at(s, p.to, end, turn + 1);
 		uint64_t to = p.to < end ? p.to : end;
 		int r = s->reader(blk, p.from, p.bytes, (size_t)(p.to - p.from));
 
 		if (!r) {
-			if (p.to < end && s->reader == lb_blk_read_medium)
+			if (p.to < end && s->ahead)
 				lb_blk_read_ahead(blk, ahead.from, ahead.bytes,
 						  (size_t)(ahead.to - ahead.from));
 			judge(s, p.bytes + (at - p.from), at, to);
@@ -136,18 +157,6 @@ static int scan_run(struct scan *s, uint64_t end)
 			return r;
 	}
 	return 0;
-}
-
-static void find_room(struct scan *s)
-{
-	size_t room;
-	uint8_t *memory = lb_window_lend(&s->u->window, &room);
-
-	s->half_bytes = block_down(room / 2);
-	if (s->half_bytes > PIECE_BYTES)
-		s->half_bytes = PIECE_BYTES;
-	s->half[0] = memory;
-	s->half[1] = memory + s->half_bytes;
 }
 
 /* Where the run of chunks ends that begins with the one behind @at: before one that is proven, or at the end. */
@@ -168,7 +177,7 @@ int lb_scan(struct lb_update *u, struct lb_update_image *im, lb_blk_reader *read
 	struct lb_chunk_cursor at = { 0 };
 	int r = 0;
 
-	find_room(&s);
+	s.memory = lb_window_lend(&u->window, &s.room);
 	while (!r && at.next < im->index.chunk_count) {
 		struct lb_chunk_cursor before = at;
 		struct lb_chunk c;

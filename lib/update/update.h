@@ -35,7 +35,7 @@
 /* Most that steps of patches keep in memory, decoded: what a cut may cost beside that. */
 #define LB_HOLD_BYTES ((uint64_t)CONFIG_HOLD_BYTES)
 /* What lies so near to a write is read back again, even if it was right before. */
-#define LB_NEAR_BYTES (128u * 1024u)
+#define LB_NEAR_BYTES (64u * 1024u)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
 #define LB_UPDATE_SOURCES_MAX 8u
 
@@ -87,7 +87,7 @@ struct lb_update_image {
 	uint64_t payload_offset;      /* in the bundle */
 	uint8_t *right;		      /* owned: a bit per chunk that is in place */
 	uint8_t *copied;	      /* owned: a bit per chunk that is going to be copied */
-	uint8_t *proven;	      /* owned: a bit per chunk that was read from the medium and is right; nothing was written near it since */
+	uint8_t *proven;	      /* owned: a bit per chunk that was read from the medium, right and not written since */
 	struct lb_chunk_cursor *marks;/* owned: a cursor for every LB_INDEX_MARKth chunk */
 	bool dirty;		      /* written and not flushed */
 	struct lb_patches patches;    /* owned; no steps: nothing is patched */
@@ -221,8 +221,8 @@ bool lb_update_has_patches(const struct lb_update *u);
  * the slots, then the sources, are read once more and cut by content: missing chunks that turn up there are
  * going to be copied, in an order in which none is overwritten before it was read.
  * What cannot be read is not right, and will be written. Memory: 24 to 32 bytes for each
- * missing chunk while looking, then 20 for each one found; buffers of up to 512 KiB, or one chunk,
- * where the window has no room for them; if there are none, nothing is copied.
+ * missing chunk while looking, then 20 for each one found; buffers of up to 512 KiB, or a chunk
+ * and 192 KiB, where the window has no room for them; if there are none, nothing is copied.
  * Return: 0, or a failure that is not the medium's.
  */
 int lb_update_plan(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
