@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 CHUNK = 64 * 1024
 REACH = 9  # of most chunks, in units of 8 KiB: the chunk in front and a part of the one before
-DATA, ZERO, DUPLICATE = 0, 1, 2
+DATA, ZERO, DUPLICATE, FAR = 0, 1, 2, 3
 
 
 class Key:
@@ -211,8 +211,9 @@ def longest_stored(bundle):
     for name, data in split(bundle):
         if not name.endswith(".idx"):
             continue
-        for at in range(32, len(data), 40):
+        count, = struct.unpack_from("<I", data, 12)
+        for at in range(32, 32 + 40 * count, 40):
             head, reference = struct.unpack_from("<II", data, at)
-            if head & 0xFF == DATA:
+            if head & 0xFF in (DATA, FAR):
                 longest = max(longest, reference & 0xFFFFFF)
     return longest
