@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "bundle/index.h"
+#include "gear.h"
 
 #define WINDOW 32u
 #define CLASS_BITS 5u	       /* one window of 32 is in the table ... */
@@ -45,19 +46,6 @@ struct weight {
 	uint64_t block;
 	uint32_t bytes;
 };
-
-static void init_gear(struct pack_far *f)
-{
-	uint32_t state = 0x6c696665;
-
-	for (size_t i = 0; i < LB_ARRAY_LEN(f->gear); i++) {
-		uint32_t z = state += 0x9e3779b9u;
-
-		z = (z ^ z >> 16) * 0x85ebca6bu;
-		z = (z ^ z >> 13) * 0xc2b2ae35u;
-		f->gear[i] = z ^ z >> 16;
-	}
-}
 
 /* ---- the table ------------------------------------------------------------- */
 
@@ -152,7 +140,7 @@ struct pack_far *pack_far_new(const struct pack_image *p, const uint8_t *image)
 		f->class_bits++;
 	while (len >> f->class_bits >> f->bucket_bits)
 		f->bucket_bits++;
-	init_gear(f);
+	gear_init(f->gear);
 	if (fill(f, p))
 		return f;
 	pack_far_free(f);

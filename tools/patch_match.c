@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "gear.h"
 #include "patch.h"
 
 #define WINDOW 32u
@@ -35,19 +36,6 @@ struct patch_table {
 struct weight {
 	uint32_t block, bytes;
 };
-
-static void init_gear(struct patch_table *t)
-{
-	uint32_t state = 0x6c696665;
-
-	for (size_t i = 0; i < LB_ARRAY_LEN(t->gear); i++) {
-		uint32_t z = state += 0x9e3779b9u;
-
-		z = (z ^ z >> 16) * 0x85ebca6bu;
-		z = (z ^ z >> 13) * 0xc2b2ae35u;
-		t->gear[i] = z ^ z >> 16;
-	}
-}
 
 static uint32_t bucket(const struct patch_table *t, uint32_t hash)
 {
@@ -114,7 +102,7 @@ struct patch_table *patch_table_make(const uint8_t *old, uint64_t old_bytes)
 		return NULL;
 	t->old = old;
 	t->old_bytes = old_bytes;
-	init_gear(t);
+	gear_init(t->gear);
 	if (find_windows(t)) {
 		while (size < t->count)
 			size *= 2;
