@@ -61,8 +61,9 @@ static uint64_t proven_bytes(const struct lb_update_image *im)
 }
 
 /*
- * What is not proven was written, or is spoilt. What a medium does to a block it may do to those beside
- * it: they are not proven any more, nor is what lies at the slot's ends, since others write beside it. @behind follows @at, so that what is doubted here raises no doubts itself.
+ * What is not proven was written, or is spoilt. What a medium does to a block it may do to those
+ * beside it: they are not proven any more, nor is what lies at the slot's ends, since others write
+ * beside it. @behind follows @at, so that what is doubted here raises no doubts itself.
  */
 static void doubt_neighbours(struct lb_update_image *im)
 {

@@ -126,7 +126,6 @@ static struct piece piece_at(const struct scan *s, uint64_t at, uint64_t end, un
 
 	if (s->ahead && turn % 2)
 		p.bytes += s->piece_bytes;
-
 	if (p.to >= blocks_end) /* the slot may end within a block */
 		p.to = blocks_end <= s->im->blk->size_bytes ? blocks_end : end;
 	return p;

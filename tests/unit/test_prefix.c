@@ -40,15 +40,6 @@ static void add_needy(struct image *im)
 	free(p);
 }
 
-static size_t at_chunk(const struct image *im, uint32_t number)
-{
-	size_t at = 0;
-
-	for (uint32_t n = 0; n < number; n++)
-		at += im->chunk[n];
-	return at;
-}
-
 /* Almost what chunk @number is, which is its far region; @reach: and what is right in front. */
 static void add_distant(struct image *im, uint32_t number, uint8_t reach)
 {

@@ -38,15 +38,6 @@ static void end(struct scene *s)
 	free(s);
 }
 
-static size_t at_chunk(const struct image *im, uint32_t number)
-{
-	size_t at = 0;
-
-	for (uint32_t n = 0; n < number; n++)
-		at += im->chunk[n];
-	return at;
-}
-
 /* One chunk after the other, as plainly as it can be said. */
 static void expect_what_is_there(struct scene *s)
 {

@@ -252,6 +252,16 @@ static inline void expect_whole(struct scene *s)
 		assert_memory_equal(s->slot[i].bytes, s->image[i].bytes, s->image[i].len);
 }
 
+/* Where chunk @number of the image is. */
+static inline size_t at_chunk(const struct image *im, uint32_t number)
+{
+	size_t at = 0;
+
+	for (uint32_t n = 0; n < number; n++)
+		at += im->chunk[n];
+	return at;
+}
+
 static inline uint8_t *noise(size_t len, uint32_t seed)
 {
 	uint8_t *p = malloc(len);
