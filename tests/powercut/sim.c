@@ -187,6 +187,14 @@ static int region_flush(struct lb_blk *b)
 	return 0;
 }
 
+/* What is read afterwards is what is on the medium: everything is, unless the flush was a lie. */
+static int region_forget(struct lb_blk *b)
+{
+	int err = region_flush(b);
+
+	return err ? err : 1;
+}
+
 static void region_close(struct lb_blk *b)
 {
 	(void)b; /* the simulator's */
@@ -200,6 +208,7 @@ struct lb_blk *sim_add(struct sim *s, const char *name, size_t size_bytes)
 		.write = region_write,
 		.zero = region_zero,
 		.flush = region_flush,
+		.forget = region_forget,
 		.close = region_close,
 	};
 	struct sim_region *r = &s->region[s->region_count];
