@@ -24,11 +24,12 @@ static uint64_t splitmix64(uint64_t *state)
  * What files of a block file system and blocks of a compressed one begin with: zstd's
  * frames, xz's streams, ELF. A cut is behind it, so that it follows from the bytes before.
  */
+#define BLOCK_BEGINNINGS 2u /* of these are those of blocks */
 static const uint32_t beginnings[] = { 0x28b52ffd, 0xfd377a58, 0x7f454c46 };
 
 void lb_chunker_init(struct lb_chunker *c, unsigned int level)
 {
-	unsigned int above = level < LB_CHUNKER_PLAIN ? 0 : level - LB_CHUNKER_PLAIN;
+	unsigned int above = level < LB_CHUNKER_COARSE ? 0 : level - LB_CHUNKER_COARSE;
 	uint64_t state = SEED;
 
 	memset(c, 0, sizeof(*c));
@@ -40,14 +41,15 @@ void lb_chunker_init(struct lb_chunker *c, unsigned int level)
 	c->max_bytes = c->average_bytes * 4;
 	c->zero_bytes = 4096u << above;
 	c->window_bytes = (size_t)c->max_bytes + c->zero_bytes;
-	c->at_beginnings = level < LB_CHUNKER_PLAIN;
-	for (size_t i = 0; c->at_beginnings && i < LB_ARRAY_LEN(beginnings); i++)
+	c->fine = level < LB_CHUNKER_COARSE;
+	c->beginning_count = c->fine ? LB_ARRAY_LEN(beginnings) : BLOCK_BEGINNINGS;
+	for (size_t i = 0; i < c->beginning_count; i++)
 		c->stop[beginnings[i] & 0xff] = true;
 }
 
 unsigned int lb_chunker_level(uint64_t image_bytes)
 {
-	unsigned int level = LB_CHUNKER_PLAIN;
+	unsigned int level = LB_CHUNKER_COARSE;
 
 	while (level < LB_CHUNKER_LEVELS &&
 	       image_bytes >> (12 + level) > LB_INDEX_CHUNKS_MAX / 4 * 3)
@@ -59,9 +61,9 @@ unsigned int lb_chunker_fine_level(uint64_t image_bytes)
 {
 	unsigned int level = 1;
 
-	while (level < LB_CHUNKER_PLAIN && image_bytes >> (12 + level) > FINE_CHUNKS)
+	while (level < LB_CHUNKER_COARSE && image_bytes >> (12 + level) > FINE_CHUNKS)
 		level++;
-	return level < LB_CHUNKER_PLAIN ? level : lb_chunker_level(image_bytes);
+	return level < LB_CHUNKER_COARSE ? level : lb_chunker_level(image_bytes);
 }
 
 /* Is the block of zeros at @pos (aligned in the image) whole, or the image's last? */
@@ -84,13 +86,12 @@ static enum end end_here(const struct lb_chunker *c, uint64_t offset, uint64_t h
 {
 	if (!(hash >> (64 - (c->average_bits + 2))))
 		return END_EARLY;
-	if (c->at_beginnings) {
-		for (size_t i = 0; i < LB_ARRAY_LEN(beginnings); i++)
-			if ((uint32_t)last == beginnings[i])
-				return END_EARLY;
-		if (!last && !(offset & (c->zero_bytes - 1))) /* a file's last block is padded */
+	for (size_t i = 0; i < c->beginning_count; i++)
+		if ((uint32_t)last == beginnings[i])
 			return END_EARLY;
-	}
+	/* a file's last block is padded */
+	if (c->fine && !last && !(offset & (c->zero_bytes - 1)))
+		return END_EARLY;
 	return (hash >> (64 - (c->average_bits - 2))) ? END_NOT : END_LATE;
 }
 
@@ -102,7 +103,7 @@ static size_t hash_on(const struct lb_chunker *c, uint64_t offset, const uint8_t
 	size_t edge = i + c->zero_bytes - (size_t)((offset + i) & (c->zero_bytes - 1));
 	bool stop;
 
-	if (!c->at_beginnings || edge > len)
+	if (!c->fine || edge > len)
 		edge = len;
 #pragma GCC unroll 8
 	do {

@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 #define LB_CHUNKER_LEVELS 12 /* 1 to 12; each has coarser chunks than the one before */
-#define LB_CHUNKER_PLAIN 4   /* and from here on they end by nothing but the rolling hash */
+#define LB_CHUNKER_COARSE 4   /* from here on they end at blocks of compressed data, and at no files */
 
 struct lb_chunker {
 	uint64_t gear[256];
 	uint32_t min_bytes, average_bytes, max_bytes; /* of data chunks */
 	uint32_t zero_bytes;			      /* blocks of zeros: size and alignment */
-	bool at_beginnings;			      /* ... where something seems to begin, too */
+	bool fine;			      /* they end at files of a block file system, too */
+	size_t beginning_count;		      /* of those in chunker.c that a chunk ends behind */
 	bool stop[256];				      /* by a chunk's last byte: look whether it does */
 	unsigned int average_bits;
 	size_t window_bytes; /* what lb_chunker_next() wants to see */

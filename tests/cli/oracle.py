@@ -164,11 +164,14 @@ def gear_table():
     return table
 
 
-BEGINNINGS = b"\x28\xb5\x2f\xfd", b"\xfd7zX", b"\x7fELF"
+BLOCKS = b"\x28\xb5\x2f\xfd", b"\xfd7zX"
+BEGINNINGS = *BLOCKS, b"\x7fELF"
 
 
-def begins(data, position, offset):
-    """Behind a file's padding, or behind what compressed data or a program begins with."""
+def begins(data, position, offset, level):
+    """Behind what compressed data begins with; fine ones also behind a file's padding, or what a program begins with."""
+    if level > 3:
+        return data[position - 4:position] in BLOCKS
     return data[position - 4:position] in BEGINNINGS or \
         (offset + position) % 4096 == 0 and not any(data[position - 8:position])
 
@@ -180,7 +183,7 @@ def cut_length(data, gear, level, offset):
     for position in range(least - 64, min(len(data), most)):
         rare = bits + (2 if position < average else -2)
         if position >= least and (value >> 64 - rare == 0 or
-                                  level < 4 and begins(data, position, offset)):
+                                  begins(data, position, offset, level)):
             length = position
             break
         value = (value << 1) + gear[data[position]] & (1 << 64) - 1

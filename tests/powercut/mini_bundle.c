@@ -230,7 +230,7 @@ static size_t chunk_length(const struct mini_image *im, size_t at, size_t chunk_
 
 	if (chunk_bytes)
 		return left < chunk_bytes ? left : chunk_bytes;
-	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
+	lb_chunker_init(&c, LB_CHUNKER_COARSE);
 	return lb_chunker_next(&c, at, im->bytes + at, left < c.window_bytes ? left : c.window_bytes,
 			       &zero);
 }

@@ -54,7 +54,7 @@ static const uint8_t *mark_bytes(void)
 	struct lb_chunker c;
 	uint32_t seed = 7;
 
-	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
+	lb_chunker_init(&c, LB_CHUNKER_COARSE);
 	for (uint64_t hash = UINT64_MAX; !made; made = !(hash >> (64 - c.average_bits - 2))) {
 		hash = 0;
 		for (size_t i = 0; i < MARK; i++) {

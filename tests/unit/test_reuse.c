@@ -219,7 +219,7 @@ static void cut_image(struct image *im)
 	struct lb_chunker c;
 	bool zero;
 
-	lb_chunker_init(&c, LB_CHUNKER_PLAIN);
+	lb_chunker_init(&c, LB_CHUNKER_COARSE);
 	im->count = 0;
 	for (size_t at = 0; at < im->len; at += im->chunk[im->count++]) {
 		size_t ahead = im->len - at < c.window_bytes ? im->len - at : c.window_bytes;
