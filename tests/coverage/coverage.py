@@ -41,7 +41,12 @@ PARSERS = {
     "patch": ["lib/bundle/patch.c", "lib/bundle/patch_read.c"],
     "records": ["lib/state/records.c", "lib/state/record_json.c", "lib/state/release.c"],
     "tar": ["lib/bundle/tar.c"],
+    "recode": ["lib/recode/recode.c"],
+    "zframe": [f"lib/recode/zframe_{part}.c" for part in
+               ("fields", "pack", "pack_literals", "tables", "unpack", "unpack_literals")],
     "url": ["lib/bundle/url.c", "lib/linux/http_url.c"],
+    "xzblock": ["lib/recode/xzblock.c", "lib/recode/xz_guess.c", "lib/recode/xz_lzma.c", "lib/recode/xz_lzma2.c",
+                "lib/recode/xz_range.c", "lib/recode/xz_tokens.c"],
 }
 
 

@@ -13,9 +13,11 @@ from seedlib import HERE
 from seeds_bundle import chunk_seeds, head_seeds, index_seeds, manifest_patch_seeds, manifest_seeds, tar_seeds
 from seeds_fit import fit_seeds, keyring_seeds, write_keys
 from seeds_patch import patch_seeds
+from seeds_recode import recode_seeds, zframe_seeds
 from seeds_state import env_seeds, log_seeds, record_seeds
 from seeds_text import channel_seeds, config_seeds, header_seeds, json_seeds, multipart_seeds, request_seeds, \
     url_seeds
+from seeds_xz import xz_seeds
 
 
 def main():
@@ -28,6 +30,8 @@ def main():
     index_seeds()
     chunk_seeds()
     patch_seeds()
+    zframe_seeds()
+    recode_seeds()
     env_seeds()
     log_seeds()
     record_seeds()
@@ -38,6 +42,7 @@ def main():
     url_seeds()
     config_seeds()
     json_seeds()
+    xz_seeds()
     with tempfile.TemporaryDirectory() as work:
         certificate, _ = fit_seeds(work)
         keyring_seeds(work, certificate)

@@ -8,9 +8,10 @@ from pathlib import Path
 MAY_USE = {
     "base": {"base"},
     "port": {"port", "base"},
-    "bundle": {"bundle", "port", "base"},
+    "bundle": {"bundle", "recode", "port", "base"},
     "trust": {"trust", "bundle", "port", "base"},
     "boot": {"boot", "port", "base"},
+    "recode": {"recode", "base"},
     "state": {"state", "bundle", "port", "base"},
     "update": {"update", "bundle", "port", "base"},
     "flow": {"flow", "update", "bundle", "trust", "boot", "state", "port", "base"},
