@@ -164,11 +164,15 @@ void pack_from_print(const struct pack_from *f, const struct lb_manifest *m)
 			const struct lb_patch_set *set = &m->images[i].patch_sets[k];
 			const struct patch_pack *p = &f->packs[i][k];
 
-			printf("%-12s from release %" PRIu64 ": %u chunks (%s) moved, %u (%s) patched by %s and %s of index",
+			printf("%-12s from release %" PRIu64
+			       ": %u chunks (%s) moved, %u (%s) patched by %s and %s of index",
 			       m->images[i].name, set->release, p->copy_count,
 			       cli_size(p->copy_bytes, a), p->patch_count,
 			       cli_size(p->patched_bytes, b), cli_size(set->payload.size_bytes, c),
 			       cli_size(set->index.size_bytes, d));
+			if (p->recoded_count)
+				printf("; %u of these between symbols of compressed blocks",
+				       p->recoded_count);
 			if (p->lost_bytes)
 				printf("; %s more to fetch, since too many wait for each other",
 				       cli_size(p->lost_bytes, e));
@@ -193,6 +197,7 @@ void pack_from_json(const struct pack_from *f, const struct lb_image *image, uin
 		cli_json_u64(set, "copy_bytes", p->copy_bytes);
 		cli_json_u64(set, "patched", p->patch_count);
 		cli_json_u64(set, "patched_bytes", p->patched_bytes);
+		cli_json_u64(set, "recoded", p->recoded_count);
 		cli_json_u64(set, "lost_bytes", p->lost_bytes);
 	}
 }

@@ -28,6 +28,8 @@ struct patch_node {
 	uint32_t crc;	      /* of the regions' bytes */
 	uint8_t *frame;	      /* owned; NULL: a copy, or no patch helps */
 	uint32_t frame_bytes;
+	bool recoded;	      /* the frame is between symbols: ... */
+	uint32_t symbols_bytes; /* ... so many of regions and chunk */
 };
 
 /* ---- patch_match.c: where the old image resembles a piece of the new one ---- */
@@ -93,7 +95,7 @@ struct patch_pack {
 	struct lb_patch_set *set; /* borrowed: members' sizes and digests are filled in */
 	uint8_t *index;		  /* owned: of set->index.size_bytes */
 	uint64_t payload_offset;  /* in the spool file */
-	uint32_t copy_count, patch_count;
+	uint32_t copy_count, patch_count, recoded_count;
 	uint64_t copy_bytes, patched_bytes; /* of the image */
 	uint64_t lost_bytes;		    /* see above */
 };

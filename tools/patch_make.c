@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#define ZSTD_STATIC_LINKING_ONLY
-#include <zstd.h>
 
 #include "base/bytes.h"
 #include "bundle/bundle.h"
 #include "bundle/chunker.h"
 #include "patch.h"
+#include "patch_encode.h"
 
 #define HOLD_LIMIT (2u * LB_MIB) /* CONFIG_HOLD_BYTES of a device that has not changed it */
 #define THREADS_MAX 64
@@ -35,6 +34,8 @@ struct make {
 	struct patch_node *nodes; /* owned */
 	uint32_t node_count;
 	struct patch_table *table; /* owned */
+	struct patch_symbols *symbols; /* owned */
+	struct patch_images images; /* what encoders share */
 	pthread_mutex_t lock;	   /* what is below */
 	uint32_t next_node;
 	int rc;
@@ -163,101 +164,6 @@ static bool find_nodes(struct make *k)
 
 /* ---- encoding ---- */
 
-struct encoder {
-	ZSTD_CCtx *cctx;
-	ZSTD_DCtx *dctx;
-	uint8_t *prefix, *out, *decoded; /* owned */
-	size_t out_room;
-};
-
-/* The bytes of @n's regions, one behind the other. */
-static size_t gather(const struct make *k, const struct patch_node *n, uint8_t *out)
-{
-	size_t used = 0;
-
-	for (uint32_t r = 0; r < n->region_count; r++) {
-		size_t at = (size_t)n->regions[r].block * LB_PATCH_BLOCK_BYTES;
-		size_t len = (size_t)n->regions[r].count * LB_PATCH_BLOCK_BYTES;
-
-		if (len > k->old.len - at)
-			len = k->old.len - at;
-		memcpy(out + used, k->old.bytes + at, len);
-		used += len;
-	}
-	return used;
-}
-
-static size_t compress(struct encoder *e, const uint8_t *data, size_t len, size_t prefix)
-{
-	static const struct {
-		ZSTD_cParameter name;
-		int value;
-	} settings[] = {
-		{ ZSTD_c_compressionLevel, 19 },  { ZSTD_c_contentSizeFlag, 0 },
-		{ ZSTD_c_strategy, ZSTD_btultra2 }, { ZSTD_c_minMatch, 3 },
-		{ ZSTD_c_targetLength, 999 },	  { ZSTD_c_searchLog, 10 },
-		{ ZSTD_c_hashLog, 20 },		  { ZSTD_c_chainLog, 21 },
-	};
-	int window = 17;
-
-	while (((size_t)1 << window) < prefix + len)
-		window++;
-	ZSTD_CCtx_reset(e->cctx, ZSTD_reset_session_and_parameters);
-	for (size_t i = 0; i < LB_ARRAY_LEN(settings); i++)
-		ZSTD_CCtx_setParameter(e->cctx, settings[i].name, settings[i].value);
-	ZSTD_CCtx_setParameter(e->cctx, ZSTD_c_windowLog, window);
-	ZSTD_CCtx_refPrefix(e->cctx, e->prefix, prefix);
-	return ZSTD_compress2(e->cctx, e->out, e->out_room, data, len);
-}
-
-/* Nothing leaves the packer of which a device would not make what was signed. */
-static int decode(const struct make *k, struct encoder *e, const struct patch_node *n, size_t prefix,
-		  size_t bytes)
-{
-	struct lb_chunk chunk = {
-		.type = LB_CHUNK_DATA,
-		.length = n->length,
-		.stored_length = (uint32_t)bytes,
-		.offset = n->offset,
-	};
-	struct pack_entry c;
-
-	pack_entry_get(k->p->image->index, n->number, &c);
-	chunk.sha256 = c.sha256;
-	return lb_chunk_decode(e->dctx, LB_ENC_ZSTD_FRAMES, &chunk, e->prefix, prefix, e->out,
-			       e->decoded);
-}
-
-static int encode(struct make *k, struct encoder *e, struct patch_node *n)
-{
-	const uint8_t *data = k->new.bytes + n->offset;
-	int regions = patch_regions(k->table, data, n->length, n->regions);
-	size_t prefix, bytes;
-	int rc;
-
-	if (regions <= 0)
-		return regions;
-	n->region_count = (uint32_t)regions;
-	prefix = gather(k, n, e->prefix);
-	n->crc = lb_crc32(0, e->prefix, prefix);
-	bytes = compress(e, data, n->length, prefix);
-	if (ZSTD_isError(bytes))
-		return -LB_E_NOMEM;
-	/* what it takes in the index counts too */
-	if (bytes + LB_PATCH_STEP_BYTES + n->region_count * LB_PATCH_REGION_BYTES >=
-	    n->plain_length)
-		return 0;
-	rc = decode(k, e, n, prefix, bytes);
-	if (rc)
-		return rc;
-	n->frame = malloc(bytes);
-	if (!n->frame)
-		return -LB_E_NOMEM;
-	memcpy(n->frame, e->out, bytes);
-	n->frame_bytes = (uint32_t)bytes;
-	return 0;
-}
-
 static struct patch_node *take(struct make *k)
 {
 	struct patch_node *n = NULL;
@@ -276,20 +182,11 @@ static struct patch_node *take(struct make *k)
 static void *work(void *arg)
 {
 	struct make *k = arg;
-	struct encoder e = {
-		.cctx = ZSTD_createCCtx(),
-		.dctx = ZSTD_createDCtx(),
-		.prefix = malloc(LB_PATCH_PREFIX_MAX),
-		.decoded = malloc(LB_CHUNK_MAX_BYTES),
-		.out_room = ZSTD_compressBound(LB_CHUNK_MAX_BYTES),
-	};
+	struct patch_encoder *e = patch_encoder_make(&k->images);
 	struct patch_node *n;
-	bool ready;
 
-	e.out = malloc(e.out_room);
-	ready = e.cctx && e.dctx && e.prefix && e.decoded && e.out;
 	while ((n = take(k))) {
-		int rc = ready ? encode(k, &e, n) : -LB_E_NOMEM;
+		int rc = e ? patch_encode(e, n) : -LB_E_NOMEM;
 
 		if (!rc)
 			continue;
@@ -297,11 +194,7 @@ static void *work(void *arg)
 		k->rc = rc;
 		pthread_mutex_unlock(&k->lock);
 	}
-	ZSTD_freeCCtx(e.cctx);
-	ZSTD_freeDCtx(e.dctx);
-	free(e.prefix);
-	free(e.out);
-	free(e.decoded);
+	patch_encoder_free(e);
 	return NULL;
 }
 
@@ -314,6 +207,11 @@ static int encode_all(struct make *k)
 	k->table = patch_table_make(k->old.bytes, k->old.len);
 	if (!k->table)
 		return -LB_E_NOMEM;
+	k->symbols = patch_symbols_make(k->old.bytes, k->old.len);
+	k->images = (struct patch_images){
+		.old = k->old.bytes, .old_len = k->old.len, .new = k->new.bytes,
+		.index = k->p->image->index, .table = k->table, .symbols = k->symbols,
+	};
 	for (uint32_t i = 0; i < k->node_count; i++)
 		bytes += k->nodes[i].length;
 	cli_progress_start(&k->progress, "patch", bytes);
@@ -390,6 +288,7 @@ static void free_make(struct make *k)
 	free(k->chunks);
 	free(k->first);
 	patch_table_free(k->table);
+	patch_symbols_free(k->symbols);
 	unmap(&k->old);
 	unmap(&k->new);
 }

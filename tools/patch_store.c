@@ -9,6 +9,7 @@
 struct writer {
 	uint8_t *steps, *regions; /* owned */
 	uint32_t step_count, region_count;
+	uint32_t symbols_bytes; /* most of a recoded patch */
 	uint64_t payload_bytes;
 	struct lb_sha256 hash;
 	int spool;
@@ -56,6 +57,9 @@ static int add_patch(struct writer *w, const struct patch_node *n, bool held)
 {
 	uint8_t *s = new_step(w, LB_PATCH_PATCH, held, n->number);
 
+	s[1] |= n->recoded ? LB_PATCH_RECODED : 0;
+	if (n->symbols_bytes > w->symbols_bytes)
+		w->symbols_bytes = n->symbols_bytes;
 	lb_put_le32(s + 4, n->frame_bytes | n->region_count << 24);
 	lb_put_le32(s + 8, n->crc);
 	for (uint32_t r = 0; r < n->region_count; r++) {
@@ -80,6 +84,7 @@ static int add_event(struct patch_pack *p, struct writer *w, enum patch_event_ty
 	}
 	p->copy_count += n->copy;
 	p->patch_count += !n->copy;
+	p->recoded_count += n->recoded;
 	*(n->copy ? &p->copy_bytes : &p->patched_bytes) += n->length;
 	if (!n->copy)
 		return add_patch(w, n, type == PATCH_HOLD);
@@ -106,6 +111,7 @@ static int finish_index(struct patch_pack *p, const struct writer *w, uint32_t h
 	lb_put_le32(h + 8, w->step_count);
 	lb_put_le32(h + 12, w->region_count);
 	lb_put_le32(h + 16, held_bytes);
+	lb_put_le32(h + 20, w->symbols_bytes);
 	lb_put_le64(h + 24, p->old_bytes);
 	lb_put_le64(h + 32, w->payload_bytes);
 	memcpy(h + LB_PATCH_HEADER_BYTES, w->steps, steps);

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 
 /* Offsets in the header, in a step and in a region: docs/SPEC.md, "Patches". */
-enum { H_STEPS = 8, H_REGIONS = 12, H_HELD = 16, H_ZERO = 20, H_OLD = 24, H_PAYLOAD = 32 };
+enum { H_STEPS = 8, H_REGIONS = 12, H_HELD = 16, H_SYMBOLS = 20, H_OLD = 24, H_PAYLOAD = 32 };
 enum { S_TYPE = 0, S_FLAGS = 1, S_NUMBER = 2, S_COUNT = 4, S_FROM = 8, S_CRC = 8, S_ZERO = 12 };
 enum { R_BLOCK = 0, R_COUNT = 4 };
 
@@ -18,6 +18,7 @@ struct check {
 	const struct lb_index *idx;
 	uint8_t *made, *held; /* owned: a bit per chunk */
 	uint32_t kept_bytes;  /* by steps so far */
+	bool recoded;	      /* one of them was */
 };
 
 static int bad_step(uint32_t number, const char *what, struct lb_error *err)
@@ -39,6 +40,7 @@ bool lb_patches_next(const struct lb_patches *p, struct lb_patch_cursor *cursor,
 		.type = (enum lb_patch_type)s[S_TYPE],
 		.hold = s[S_FLAGS] & LB_PATCH_HOLD,
 		.down = s[S_FLAGS] & LB_PATCH_DOWN,
+		.recoded = s[S_FLAGS] & LB_PATCH_RECODED,
 		.number = lb_get_le16(s + S_NUMBER),
 		.stored_offset = cursor->stored_offset,
 		.region = cursor->next_region,
@@ -149,6 +151,9 @@ static int check_patch(struct check *c, uint32_t n, const struct lb_patch_step *
 		return rc;
 	if (!s->stored_length || s->stored_length > LB_STORED_MAX_BYTES)
 		return bad_step(n, "has a stored length out of bounds", err);
+	c->recoded = c->recoded || s->recoded;
+	if (s->recoded && !p->symbols_bytes)
+		return bad_step(n, "has more symbols than the header says", err);
 	if (!s->region_count || s->region_count > p->region_count - s->region)
 		return bad_step(n, "has regions that are not there", err);
 	for (uint32_t r = 0; r < s->region_count; r++) {
@@ -189,7 +194,8 @@ static bool is_canonical(const uint8_t *s)
 	case LB_PATCH_COPY:
 		return !(s[S_FLAGS] & ~(LB_PATCH_HOLD | LB_PATCH_DOWN));
 	case LB_PATCH_PATCH:
-		return !(s[S_FLAGS] & ~LB_PATCH_HOLD) && lb_bytes_all_zero(s + S_ZERO, 4);
+		return !(s[S_FLAGS] & ~(LB_PATCH_HOLD | LB_PATCH_RECODED)) &&
+		       lb_bytes_all_zero(s + S_ZERO, 4);
 	case LB_PATCH_WRITE:
 		return !s[S_FLAGS] && lb_bytes_all_zero(s + S_COUNT, 12);
 	}
@@ -216,6 +222,9 @@ static int check_steps(struct check *c, struct lb_error *err)
 	}
 	if (rc)
 		return rc;
+	if (p->symbols_bytes && !c->recoded)
+		return lb_error_set(err, LB_E_FORMAT, "room for %u bytes of symbols, and nothing is recoded",
+				    p->symbols_bytes);
 	if (c->kept_bytes)
 		return lb_error_set(err, LB_E_FORMAT, "%u bytes are kept and never written",
 				    c->kept_bytes);
@@ -234,6 +243,7 @@ static int check_header(struct lb_patches *p, const struct lb_patch_set *set, st
 	p->step_count = lb_get_le32(h + H_STEPS);
 	p->region_count = lb_get_le32(h + H_REGIONS);
 	p->held_bytes = lb_get_le32(h + H_HELD);
+	p->symbols_bytes = lb_get_le32(h + H_SYMBOLS);
 	p->old_bytes = lb_get_le64(h + H_OLD);
 	p->payload_bytes = lb_get_le64(h + H_PAYLOAD);
 	if (p->step_count > LB_PATCH_STEPS_MAX || p->region_count > LB_PATCH_REGIONS_MAX ||
@@ -242,7 +252,7 @@ static int check_header(struct lb_patches *p, const struct lb_patch_set *set, st
 		return lb_error_set(err, LB_E_FORMAT, "%s has %zu bytes, which are not %u steps and %u regions",
 				    set->index.name, p->bytes_len, p->step_count, p->region_count);
 	if (!p->old_bytes || p->old_bytes > INT64_MAX || p->payload_bytes != set->payload.size_bytes ||
-	    lb_get_le32(h + H_ZERO))
+	    p->symbols_bytes > LB_PATCH_SYMBOLS_MAX)
 		return lb_error_set(err, LB_E_FORMAT, "%s and the manifest differ in the sizes",
 				    set->index.name);
 	return 0;

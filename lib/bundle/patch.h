@@ -20,6 +20,7 @@
 #define LB_PATCH_REGION_BYTES 6u
 #define LB_PATCH_BLOCK_BYTES 4096u	   /* unit of regions */
 #define LB_PATCH_PREFIX_MAX (1024u * 1024u) /* of all regions of a patch */
+#define LB_PATCH_SYMBOLS_MAX (1536u * 1024u) /* of a recoded patch: its regions' and its chunk's */
 #define LB_PATCH_STEPS_MAX (2u * LB_INDEX_CHUNKS_MAX)
 #define LB_PATCH_REGIONS_MAX (4u * LB_INDEX_CHUNKS_MAX)
 #define LB_PATCH_INDEX_MAX LB_INDEX_MAX_BYTES
@@ -28,10 +29,11 @@ enum lb_patch_type { LB_PATCH_COPY, LB_PATCH_PATCH, LB_PATCH_WRITE };
 
 #define LB_PATCH_HOLD 1u /* stays in memory until a write step names it */
 #define LB_PATCH_DOWN 2u /* copies: the next one is the chunk before, from in front of this one */
+#define LB_PATCH_RECODED 4u /* patches: between symbols, recode/recode.h */
 
 struct lb_patch_step {
 	enum lb_patch_type type;
-	bool hold, down;
+	bool hold, down, recoded;
 	uint32_t number;	/* of the chunk; copies: of the first */
 	uint32_t count;		/* copies: so many chunks */
 	uint64_t from;		/* copies: offset of the first in the old image */
@@ -56,6 +58,7 @@ struct lb_patches {
 	uint32_t held_bytes;	 /* most that is kept in memory between steps */
 	uint32_t longest_prefix; /* bytes */
 	uint32_t longest_stored; /* bytes */
+	uint32_t symbols_bytes;	 /* most that regions and chunk of a recoded patch have as symbols */
 };
 
 /**

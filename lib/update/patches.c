@@ -56,7 +56,8 @@ int lb_update_use_patches(struct lb_update *u, const struct lb_manifest *m,
 		if (r)
 			return r;
 		im->patch_offset = layout->patch_offset[image][set];
-		if (im->patches.held_bytes > LB_HOLD_BYTES)
+		if (im->patches.held_bytes > LB_HOLD_BYTES ||
+		    im->patches.symbols_bytes > LB_SYMBOLS_BYTES)
 			lb_patches_free(&im->patches);
 	}
 	return 0;
@@ -81,13 +82,14 @@ void lb_patching_free(struct lb_update *u)
 	free(p->made);
 	free(p->work);
 	free(p->stored);
+	lb_recoder_free(&p->recoder);
 	memset(p, 0, sizeof(*p));
 }
 
 static bool alloc_buffers(struct lb_update *u)
 {
 	struct lb_patching *p = &u->patching;
-	size_t work = 0, stored = 0;
+	size_t work = 0, stored = 0, symbols = 0;
 
 	for (uint32_t i = 0; i < u->image_count; i++) {
 		const struct lb_update_image *im = &u->images[i];
@@ -100,12 +102,14 @@ static bool alloc_buffers(struct lb_update *u)
 			work = im->index.longest_chunk;
 		if (im->patches.longest_stored > stored)
 			stored = im->patches.longest_stored;
+		if (im->patches.symbols_bytes > symbols)
+			symbols = im->patches.symbols_bytes;
 	}
 	if (!work)
 		return false;
 	p->work = malloc(work);
 	p->stored = malloc(stored + 1);
-	p->active = p->work && p->stored;
+	p->active = p->work && p->stored && !lb_recoder_init(&p->recoder, symbols);
 	return p->active;
 }
 

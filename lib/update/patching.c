@@ -84,7 +84,11 @@ static int make_patched(struct lb_update *u, struct lb_update_image *im,
 	if (r < 0)
 		return r;
 	patched.stored_length = s->stored_length;
-	r = lb_chunk_decode(u->dctx, LB_ENC_ZSTD_FRAMES, &patched, p->work, prefix, p->stored, out);
+	if (s->recoded)
+		r = lb_recoder_decode(&p->recoder, u->dctx, &patched, p->work, prefix, p->stored, out);
+	else
+		r = lb_chunk_decode(u->dctx, LB_ENC_ZSTD_FRAMES, &patched, p->work, prefix,
+				    p->stored, out);
 	if (r)
 		return 0;
 	p->fetched_from = im;

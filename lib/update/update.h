@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "bundle/bundle.h"
+#include "bundle/recoder.h"
 #include "config.h"
 #include "port/blk.h"
 #include "port/clock.h"
@@ -34,6 +35,8 @@
 #define LB_WINDOW_BYTES (CONFIG_WINDOW_KIB * 1024u)
 /* Most that steps of patches keep in memory, decoded: what a cut may cost beside that. */
 #define LB_HOLD_BYTES ((uint64_t)CONFIG_HOLD_BYTES)
+/* Most that the symbols of a recoded patch and its regions may have. */
+#define LB_SYMBOLS_BYTES ((uint64_t)CONFIG_SYMBOLS_BYTES)
 /* What lies so near to a write is read back again, even if it was right before. */
 #define LB_NEAR_BYTES (64u * 1024u)
 #define LB_INDEX_MARK 256u /* a cursor is kept for every 256th chunk */
@@ -123,6 +126,7 @@ struct lb_patching {
 	uint32_t due_bytes;
 	uint8_t *work;	 /* owned: a prefix, or one chunk */
 	uint8_t *stored; /* owned: a stored patch */
+	struct lb_recoder recoder;
 	const struct lb_update_image *fetched_from; /* what @stored holds */
 	uint32_t fetched_number;
 	uint64_t looked_bytes; /* since somebody was told */
@@ -201,9 +205,9 @@ uint32_t lb_update_old_of(const struct lb_manifest *m, struct lb_update_old *lis
  *
  * One set of patches for each image at most: of the first in @old that there is one for. A source
  * that cannot skip cheaply is not asked for any, nor is a set used that keeps
- * more than LB_HOLD_BYTES in memory. Memory: the patch indexes until
- * lb_update_free(); until all is applied what is kept, 512 KiB or one chunk, and the
- * longest prefix (at most 1 MiB).
+ * more than LB_HOLD_BYTES in memory, or has more than LB_SYMBOLS_BYTES of symbols in a patch.
+ * Memory: the patch indexes until lb_update_free(); until all is applied what is kept, 512 KiB or
+ * one chunk, the longest prefix (at most 1 MiB), and symbols with sizeof(union lb_recode_work).
  * Return: 0 or what lb_bundle_read_patches() returned.
  */
 int lb_update_use_patches(struct lb_update *u, const struct lb_manifest *m,

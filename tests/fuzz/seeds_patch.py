@@ -5,7 +5,7 @@ import struct
 from seedlib import put
 
 COPY, PATCH, WRITE = 0, 1, 2
-KEEP, DOWN = 1, 2
+KEEP, DOWN, RECODED = 1, 2, 4
 
 
 def copy(number, count, at, flags=0):
@@ -24,10 +24,10 @@ def region(block, count):
     return struct.pack("<IH", block, count)
 
 
-def index(steps, regions=(), held=0, old=200_000, payload=None, magic=b"LBPATCH1", zero=0):
+def index(steps, regions=(), held=0, old=200_000, payload=None, magic=b"LBPATCH1", symbols=0):
     if payload is None:
         payload = sum(struct.unpack_from("<I", s, 4)[0] & 0xffffff for s in steps if s[0] == PATCH)
-    return struct.pack("<8sIIIIQQ", magic, len(steps), len(regions), held, zero, old, payload) + \
+    return struct.pack("<8sIIIIQQ", magic, len(steps), len(regions), held, symbols, old, payload) + \
         b"".join(steps) + b"".join(regions)
 
 
@@ -46,7 +46,11 @@ def patch_seeds():
     put("patch", "truncated", good[:-1], 2)
     put("patch", "counts", good[:-7], 3)
     put("patch", "magic", index([], magic=b"LBPATCH2"), 2)
-    put("patch", "header-zero", index([], zero=1), 2)
+    put("patch", "symbols", index([patch(0, 5, 1, RECODED), patch(1, 5, 1)], [region(0, 1), region(1, 1)],
+                                  symbols=3 << 19), 2)
+    put("patch", "symbols-for-none", index([patch(0, 5, 1)], [region(0, 1)], symbols=500), 2)
+    put("patch", "symbols-none", index([patch(0, 5, 1, RECODED)], [region(0, 1)]), 2)
+    put("patch", "symbols-many", index([], symbols=(3 << 19) + 1), 2)
     put("patch", "old-0", index([], old=0), 2)
     put("patch", "old-huge", index([copy(0, 1, 1 << 62)], old=2 ** 64 - 1), 2)
     put("patch", "payload", index([patch(0, 5, 1)], [region(0, 1)], payload=6), 2)

@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "base/bytes.h"
+#include "bundle/recoder.h"
 #include "mini_bundle.h"
 #include "scenarios.h"
 #include "sim_internal.h"
@@ -20,6 +21,7 @@
 #define CHANGED 100 /* block number + this: the same block with a byte changed here and there */
 #define ROUNDS 4
 #define BEHIND 30000u
+#define SYMBOLS_BYTES (512u * 1024u)
 #define END -1
 
 /* What is done with chunk @chunk; of old block @block. */
@@ -30,6 +32,7 @@ struct step {
 
 struct world {
 	size_t block_bytes; /* a chunk each */
+	bool recoded;	    /* a chunk is a zstd frame and some noise; patches are between symbols */
 	const int *old, *new;
 	const struct step *steps;
 	uint32_t ms_per_call;
@@ -46,22 +49,37 @@ static uint32_t next_random(uint32_t *seed)
 	return *seed >> 24;
 }
 
+/* Noise; or a frame of words that the noise chooses, and as much noise as there is room for. */
+static void fill_block(const struct world *w, int block, uint8_t *p)
+{
+	size_t len = w->recoded ? w->block_bytes * 2 : w->block_bytes, n = 0;
+	uint32_t seed = 1000u + (uint32_t)(block % CHANGED);
+	uint8_t *content = malloc(len);
+
+	if (!content)
+		abort();
+	for (size_t i = 0; i < len; i++)
+		content[i] = (uint8_t)(w->recoded ? next_random(&seed) % 7 * 31 : next_random(&seed));
+	for (size_t i = 700; block >= CHANGED && i < len; i += w->recoded ? 20000 : 2000)
+		content[i] ^= 0x55;
+	if (w->recoded)
+		n = ZSTD_compress(p, w->block_bytes, content, len, 5);
+	if (ZSTD_isError(n))
+		abort();
+	memcpy(p + n, content, w->block_bytes - n);
+	free(content);
+}
+
 static void build(const struct world *w, struct mini_image *im, const int *blocks)
 {
 	*im = (struct mini_image){ .name = "root", .encoding = LB_ENC_NONE };
 	for (; *blocks != END; blocks++) {
 		size_t len = w->block_bytes;
-		uint32_t seed = 1000u + (uint32_t)(*blocks % CHANGED);
-		uint8_t *p;
 
 		im->bytes = realloc(im->bytes, im->len + len);
 		if (!im->bytes)
 			abort();
-		p = im->bytes + im->len;
-		for (size_t i = 0; i < len; i++)
-			p[i] = (uint8_t)next_random(&seed);
-		for (size_t i = 700; *blocks >= CHANGED && i < len; i += 2000)
-			p[i] ^= 0x55;
+		fill_block(w, *blocks, im->bytes + im->len);
 		im->len += len;
 	}
 }
@@ -84,6 +102,23 @@ static uint32_t add_frame(struct mini_patches *m, const uint8_t *prefix, size_t 
 	return (uint32_t)n;
 }
 
+/* The same between symbols, of which there are at most @room bytes. */
+static uint32_t add_recoded(struct mini_patches *m, const uint8_t *regions, size_t regions_len,
+			    const uint8_t *data, size_t len, size_t room)
+{
+	struct lb_recoder rec;
+	size_t prefix, symbols;
+	uint32_t n;
+
+	if (lb_recoder_init(&rec, room) ||
+	    lb_recode_unpack(regions, regions_len, rec.symbols, room, &prefix, rec.work) ||
+	    lb_recode_unpack(data, len, rec.symbols + prefix, room - prefix, &symbols, rec.work))
+		abort();
+	n = add_frame(m, rec.symbols, prefix, rec.symbols + prefix, symbols);
+	lb_recoder_free(&rec);
+	return n;
+}
+
 static void put_patch(struct world *w, const struct step *t, uint8_t *s, uint8_t *region)
 {
 	size_t from = (size_t)t->block * w->block_bytes, to = (size_t)t->chunk * w->block_bytes;
@@ -94,8 +129,12 @@ static void put_patch(struct world *w, const struct step *t, uint8_t *s, uint8_t
 
 	if (first * LB_PATCH_BLOCK_BYTES + bytes > w->before.len)
 		bytes = w->before.len - first * LB_PATCH_BLOCK_BYTES;
-	lb_put_le32(s + 4, add_frame(&w->patches, prefix, bytes, w->after.bytes + to,
-				     w->block_bytes) | 1u << 24);
+	s[1] |= w->recoded ? LB_PATCH_RECODED : 0;
+	lb_put_le32(s + 4, 1u << 24 |
+		    (w->recoded ? add_recoded(&w->patches, prefix, bytes, w->after.bytes + to,
+					      w->block_bytes, SYMBOLS_BYTES)
+				: add_frame(&w->patches, prefix, bytes, w->after.bytes + to,
+					    w->block_bytes)));
 	lb_put_le32(s + 8, lb_crc32(0, prefix, bytes));
 	lb_put_le32(region, (uint32_t)first);
 	lb_put_le16(region + 4, (uint16_t)(last - first));
@@ -137,6 +176,7 @@ static void make_patches(struct world *w)
 	lb_put_le32(m->index + 8, steps);
 	lb_put_le32(m->index + 12, regions);
 	lb_put_le32(m->index + 16, most);
+	lb_put_le32(m->index + 20, w->recoded ? SYMBOLS_BYTES : 0);
 	lb_put_le64(m->index + 24, w->before.len);
 	lb_put_le64(m->index + 32, m->payload_len);
 	lb_sha256(w->before.bytes, w->before.len, m->from);
@@ -314,6 +354,14 @@ static struct world left = {
 		       { 'k', 7, 6 }, { 'p', 6, 7 }, { 'w', 7, 0 }),
 };
 
+/* The same, of which each patch has to take a frame apart and put one together. */
+static struct world recoded = {
+	.block_bytes = 16500, .ms_per_call = 150, .recoded = true,
+	.old = LIST(20, 0, 1, 2, 3, 4, 5, 6, 7), .new = LIST(100, 1, 102, 3, 104, 21, 106, 105),
+	.steps = STEPS({ 'p', 0, 1 }, { 'c', 1, 2 }, { 'p', 2, 3 }, { 'c', 3, 4 }, { 'p', 4, 5 },
+		       { 'k', 7, 6 }, { 'p', 6, 7 }, { 'w', 7, 0 }),
+};
+
 #define SCENARIO(world)                                                                   \
 	static void setup_##world(struct sim *s)                                          \
 	{                                                                                 \
@@ -335,6 +383,7 @@ static struct world left = {
 SCENARIO(right)
 SCENARIO(left)
 SCENARIO(far_right)
+SCENARIO(recoded)
 
 #define ENTRY(text, world, depth, few)                                                    \
 	{ .name = text, .setup = setup_##world, .run = run_##world,                       \
@@ -344,6 +393,7 @@ const struct sim_scenario patch_scenarios[] = {
 	ENTRY("patch-right", right, 2, true),
 	ENTRY("patch-left", left, 1, false),
 	ENTRY("patch-far-right", far_right, 1, true),
+	ENTRY("patch-recoded", recoded, 1, true),
 	{ 0 },
 };
 
