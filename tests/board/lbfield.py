@@ -147,6 +147,15 @@ def agent(board, command, timeout=PATIENCE_S, may_fail=False):
     return answer
 
 
+def predict(field, name="release-2.lbu"):
+    """What the host says an update from release 1 to this bundle costs this card."""
+    sizes = [f"--slot={slot}={field.card.partitions[slot][1]}" for slot in ("boot", "root")]
+    said = subprocess.run([field.build / "host" / "bin" / "lifeboat", "diff", "--json", *sizes,
+                           field.files / "release-1.lbu", field.files / name],
+                          check=True, capture_output=True, text=True).stdout
+    return json.loads(said)["total"]
+
+
 class Field:
     """Board, card and server of one test; release 1 is on the card and confirmed."""
 

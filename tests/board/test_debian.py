@@ -6,7 +6,6 @@ card read from outside have to agree to the byte.
 """
 import json
 import os
-import subprocess
 
 import pytest
 
@@ -33,15 +32,6 @@ def debian(request, work, server, build):
     card.path.unlink()
 
 
-def predict(field):
-    """What the host says an update from release 1 to release 2 costs this card."""
-    sizes = [f"--slot={name}={field.card.partitions[name][1]}" for name in ("boot", "root")]
-    said = subprocess.run([field.build / "host" / "bin" / "lifeboat", "diff", "--json", *sizes,
-                           field.files / "release-1.lbu", field.files / "release-2.lbu"],
-                          check=True, capture_output=True, text=True).stdout
-    return json.loads(said)["total"]
-
-
 def expect_library(field, release):
     """It is that Debian: its Python runs, and loads the libraries of that state."""
     if field.type not in STARTS_BY_ITSELF:
@@ -65,7 +55,7 @@ def ends_in_release_2(field, never=None):
 
 
 def test_an_update_costs_what_was_predicted(debian):
-    predicted = predict(debian)
+    predicted = lbfield.predict(debian)
     assert predicted["total_bytes"] > predicted["write_bytes"] > predicted["fetch_bytes"] > 1e6
     debian.board.power_on().wait_for("main OS release 1 is up", timeout=600)
     expect_library(debian, 1)
@@ -82,7 +72,7 @@ def test_an_update_costs_what_was_predicted(debian):
 
 
 def test_power_cut_in_the_middle_costs_little(debian):
-    predicted = predict(debian)
+    predicted = lbfield.predict(debian)
     lbfield.stage(debian.card, debian.serve("release-2.lbu"), release=2)
     debian.board.power_on().wait_for(r"  write +root +[67]\d %", timeout=HASHING_S, regex=True)
     debian.board.cut_power()

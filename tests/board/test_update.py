@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whole updates over HTTPS on the board, and what happens when they go wrong."""
 import os
+import struct
 import time
 
 import lbfield
@@ -38,6 +39,23 @@ def test_release_2_is_found_installed_and_confirmed(field):
     traffic = Traffic(field.server, bundle, "lifeboat-recovery")
     assert traffic.payload_again == 0 and traffic.other_again == 0
     assert traffic.payload < bundle.size, "nothing of release 1 was of use"
+
+
+def test_patches_are_made_on_the_board(field):
+    """Some of them between the symbols of the file system's blocks; none has to be done without."""
+    name, recoded = "release-2-from.lbu", 4
+    bundle = field.read_bundle(name)
+    offset, _ = bundles.places(bundle)["root.1.pidx"]
+    steps = struct.unpack_from("<I", bundle, offset + 8)[0]
+    assert any(bundle[offset + at + 1] & recoded for at in range(40, 40 + 16 * steps, 16))
+    predicted = lbfield.predict(field, name)
+    lbfield.stage(field.card, field.serve(name), release=2)
+    field.board.power_on().wait_for("main OS release 2 is up", never="power cut")
+    field.wait_confirmed(2)
+    result = agent(field.board, "status")["result"]
+    field.board.cut_power()
+    assert field.holds(name) and result["code"] == "ok"
+    assert predicted["patch_bytes"] and result["fetched_bytes"] == predicted["fetch_bytes"]
 
 
 def test_bundle_in_the_data_partition_is_installed_without_a_network(field):

@@ -4,6 +4,7 @@
 
 UPD := $(B)/tests/board/update
 UPDATE_TEST_FILES := $(UPD)/release-1.lbu $(UPD)/release-2.lbu $(UPD)/release-2-sick.lbu \
+	$(UPD)/release-2-from.lbu \
 	$(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb \
 	$(UPD)/recovery-knows.itb $(UPD)/recovery-visit.itb $(UPD)/recovery-lamp.itb
 
@@ -45,6 +46,9 @@ $(UPD)/root-2-sick.img: $(IMG)/root-2.img tests/board/wrong/health-fails
 # chunks of 64 KiB: a faulty block lies in one of them, and a connection ends inside of one
 $(UPD)/release-%.lbu: $(UPD)/release-%.json $(B)/host/bin/lifeboat $(KEYS)/.made
 	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) --chunking 4 -o $@
+
+$(UPD)/release-2-from.lbu: $(UPD)/release-2.json $(UPD)/release-1.lbu
+	$(Q)$(B)/host/bin/lifeboat pack $< --key $(BUNDLE_PRIVATE_KEY) --from $(UPD)/release-1.lbu -o $@
 
 # the same recovery with shorter times; one that asks as often, but does not give up; one
 # whose slot root cannot be written; one that knows a server by itself; one that waits
