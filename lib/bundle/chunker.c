@@ -8,7 +8,7 @@
 
 #define SEED 0x6c696665626f6174ull /* "lifeboat" */
 #define HISTORY 64u		   /* bytes that the hash depends on: one per bit */
-#define FINE_CHUNKS 12288u	   /* an index of half a MiB */
+#define FINE_CHUNKS 16384u	   /* an index of two thirds of a MiB */
 
 /* SplitMix64 (Steele, Lea, Flood 2014): the gear table is its first 256 numbers. */
 static uint64_t splitmix64(uint64_t *state)

@@ -34,7 +34,7 @@ void lb_chunker_init(struct lb_chunker *c, unsigned int level);
  */
 unsigned int lb_chunker_level(uint64_t image_bytes);
 
-/* The first one that is expected to give about 8,192 chunks, if it is finer than that. */
+/* The first one that is expected to give no more than about 16,384 chunks, if it is finer than that. */
 unsigned int lb_chunker_fine_level(uint64_t image_bytes);
 
 /**

@@ -47,7 +47,7 @@ bool lb_recode_is_magic(uint32_t last);
  * @out: room for @room bytes
  *
  * The first bytes may be a block without its magic number. Depends on nothing but the bytes. Does not block.
- * Return: 0, -LB_E_TOO_BIG (@room is too small).
+ * Return: 0, -LB_E_TOO_BIG (@room is too small; a block that fails at its end may want more for a while).
  */
 int lb_recode_next(const uint8_t *in, size_t len, struct lb_recode_cursor *cursor, uint8_t *out,
 		   size_t room, struct lb_recode_piece *ret, union lb_recode_work *work) LB_MUST_CHECK;

@@ -171,7 +171,7 @@ struct lb_update {
  * @slots: one open slot per image, in the manifest's order; borrowed; NULL leaves an image out
  *
  * Memory: the indexes, three bits and 1/256 cursor a chunk, one decoded and one stored
- * chunk, the longest prefix and a fifth or a chunk more; nothing grows with the image beyond the index.
+ * chunk, the longest prefix and a sixth or a chunk more; nothing grows with the image beyond the index.
  * Return: 0 or what lb_bundle_read_index() returned, -LB_E_UNSUPPORTED (a prefix longer
  * than LB_WINDOW_BYTES), -LB_E_NOMEM.
  */

@@ -9,8 +9,8 @@
 
 int lb_window_init(struct lb_window *w, size_t keep, size_t chunk, size_t far)
 {
-	/* a fifth of the prefix behind it: a byte is moved about five times */
-	size_t slack = keep / 5 > chunk || !keep ? keep / 5 : chunk, room;
+	/* a sixth of the prefix behind it: a byte is moved about six times */
+	size_t slack = keep / 6 > chunk || !keep ? keep / 6 : chunk, room;
 
 	if (slack < far) /* lb_window_far() */
 		slack = far;

@@ -150,10 +150,10 @@ static void small_images_get_finer_chunks(void **state)
 
 	(void)state;
 	assert_int_equal(lb_chunker_fine_level(1), 1);
-	assert_int_equal(lb_chunker_fine_level(12288ull << 13), 1);
-	assert_int_equal(lb_chunker_fine_level(12289ull << 13), 2);
-	assert_int_equal(lb_chunker_fine_level(12289ull << 14), 3);
-	assert_int_equal(lb_chunker_fine_level(12289ull << 15), 4);
+	assert_int_equal(lb_chunker_fine_level(16384ull << 13), 1);
+	assert_int_equal(lb_chunker_fine_level(16385ull << 13), 2);
+	assert_int_equal(lb_chunker_fine_level(16385ull << 14), 3);
+	assert_int_equal(lb_chunker_fine_level(16385ull << 15), 4);
 	assert_int_equal(lb_chunker_fine_level(8ull << 30), 6);
 	lb_chunker_init(&c, 1);
 	assert_true(c.min_bytes == 2 * LB_KIB && c.average_bytes == 8 * LB_KIB);
