@@ -29,7 +29,8 @@ static uint8_t *recode(struct scene *s, recode_fn *fn, const uint8_t *in, size_t
 	CHECK(out);
 	rc = fn(in, in_len, &used, out, room, &len, s->work);
 	if (rc) {
-		CHECK(rc == -LB_E_FORMAT || rc == -LB_E_TOO_BIG);
+		CHECK(rc == -LB_E_FORMAT || rc == -LB_E_TOO_BIG ||
+		      (rc == -LB_E_DIGEST && fn == lb_xzblock_unpack));
 		CHECK(used == SIZE_MAX && len == SIZE_MAX);
 		free(out);
 		return NULL;
