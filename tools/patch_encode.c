@@ -166,7 +166,7 @@ static int try_symbols(struct patch_encoder *e, struct patch_node *n)
 	struct lb_recoder *rec = &e->recoder;
 	struct patch_node found = *n;
 	size_t len, raw, prefix, bytes;
-	int regions;
+	int regions, r;
 
 	if (lb_recode_unpack(e->im->new + n->offset, n->length, e->symbols, LB_PATCH_SYMBOLS_MAX / 2, &len,
 			     rec->work))
@@ -187,8 +187,11 @@ static int try_symbols(struct patch_encoder *e, struct patch_node *n)
 	if (ZSTD_isError(bytes))
 		return -LB_E_NOMEM;
 	found.frame_bytes = (uint32_t)bytes;
-	if (cost(&found) >= (n->frame ? cost(n) : n->plain_length) || decode(e, &found, raw))
+	if (cost(&found) >= (n->frame ? cost(n) : n->plain_length))
 		return 0;
+	r = decode(e, &found, raw);
+	if (r)
+		return r == -LB_E_DIGEST ? 0 : r;
 	return take(e, n, &found);
 }
 

@@ -153,7 +153,7 @@ static int check_patch(struct check *c, uint32_t n, const struct lb_patch_step *
 		return bad_step(n, "has a stored length out of bounds", err);
 	c->recoded = c->recoded || s->recoded;
 	if (s->recoded && !p->symbols_bytes)
-		return bad_step(n, "has more symbols than the header says", err);
+		return bad_step(n, "is recoded, and the header has no room for symbols", err);
 	if (!s->region_count || s->region_count > p->region_count - s->region)
 		return bad_step(n, "has regions that are not there", err);
 	for (uint32_t r = 0; r < s->region_count; r++) {
@@ -251,8 +251,10 @@ static int check_header(struct lb_patches *p, const struct lb_patch_set *set, st
 				    (size_t)p->region_count * LB_PATCH_REGION_BYTES)
 		return lb_error_set(err, LB_E_FORMAT, "%s has %zu bytes, which are not %u steps and %u regions",
 				    set->index.name, p->bytes_len, p->step_count, p->region_count);
-	if (!p->old_bytes || p->old_bytes > INT64_MAX || p->payload_bytes != set->payload.size_bytes ||
-	    p->symbols_bytes > LB_PATCH_SYMBOLS_MAX)
+	if (p->symbols_bytes > LB_PATCH_SYMBOLS_MAX)
+		return lb_error_set(err, LB_E_FORMAT, "%s wants room for %u bytes of symbols, at most %u are allowed",
+				    set->index.name, p->symbols_bytes, LB_PATCH_SYMBOLS_MAX);
+	if (!p->old_bytes || p->old_bytes > INT64_MAX || p->payload_bytes != set->payload.size_bytes)
 		return lb_error_set(err, LB_E_FORMAT, "%s and the manifest differ in the sizes",
 				    set->index.name);
 	return 0;
