@@ -252,13 +252,12 @@ def test_a_server_without_ranges_is_asked_for_no_patches(old_device, make_server
     assert install(old_device, releases[2], server.url("r2.lbu")).planned()["patch_bytes"] == 0
 
 
-@pytest.mark.parametrize("share", [1, 3, 6, 9])
-def test_killed_while_patching(old_device, make_server, patched, releases, share):
-    """What was patched stays, the rest is patched or fetched."""
-    server = make_server().start("limit_rate 300k;")
-    server.put("r2.lbu", patched[1])
-    around = old_device.guarded(releases[2])
-    run = old_device.start("--install", server.url("r2.lbu"))
+def kill_and_go_on(device, make_server, bundle, images, share, rate):
+    """Killed when @share tenths of what has to be written are durable; returns the second run."""
+    server = make_server().start(f"limit_rate {rate};")
+    server.put("r2.lbu", bundle)
+    around = device.guarded(images)
+    run = device.start("--install", server.url("r2.lbu"))
     run.wait_for(lambda r: r.progress("write"))
     total = run.planned()["write_bytes"]
     run.wait_for(lambda r: r.progress("write")[-1]["durable_bytes"] >
@@ -266,7 +265,14 @@ def test_killed_while_patching(old_device, make_server, patched, releases, share
     run.kill()
     server.stop()
     server.start("")
-    status, run = old_device.run()
+    status, run = device.run()
     assert status == 0, run.text()
-    check_installed(old_device, releases[2], around)
+    check_installed(device, images, around)
+    return run
+
+
+@pytest.mark.parametrize("share", [1, 3, 6, 9])
+def test_killed_while_patching(old_device, make_server, patched, releases, share):
+    """What was patched stays, the rest is patched or fetched."""
+    run = kill_and_go_on(old_device, make_server, patched[1], releases[2], share, "300k")
     assert run.planned()["skip_bytes"] > 0
