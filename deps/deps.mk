@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Compilers, flags and third-party libraries of each build variant.
 #
-#   CC_arm64 AR_arm64 CFLAGS_arm64 LDFLAGS_arm64 DEPS_arm64 DEPLIBS_arm64
-#   CC_host  AR_host  CFLAGS_host  LDFLAGS_host  DEPS_host  DEPLIBS_host
+#   CC_arm64  AR_arm64  CFLAGS_arm64  LDFLAGS_arm64  DEPS_arm64  DEPLIBS_arm64
+#   CC_x86_64 ... the same for devices with such a processor
+#   CC_host   ... the developer's machine
 #
 # DEPS_x are stamps that say the libraries are in build/deps/x/{include,lib}; what
 # takes long comes out of $(CACHE), which several checkouts may share. Sanitizer
@@ -24,6 +25,7 @@ setup:
 
 DEPENDENCY_LIBS := mbedtls curl zstd cjson libfdt libubi
 DEPS_arm64 := $(DEPENDENCY_LIBS:%=$(B)/deps/arm64/%.stamp)
+DEPS_x86_64 := $(DEPENDENCY_LIBS:%=$(B)/deps/x86_64/%.stamp)
 DEPS_host := $(DEPENDENCY_LIBS:%=$(B)/deps/host/%.stamp)
 
 # $(call dependency,NAME[:FLAVOUR],VARIANT,FOLDER): copy it out of the cache or build it
@@ -35,11 +37,11 @@ $(B)/deps/$(2)/$(1).stamp: $$(call dependency_inputs,$(1))
 	$$(call dependency,$(1),$(2))
 	@touch $$@
 endef
-$(foreach n,musl $(DEPENDENCY_LIBS),$(eval $(call dependency_rule,$(n),arm64)))
+$(foreach v,arm64 x86_64,$(foreach n,musl $(DEPENDENCY_LIBS),$(eval $(call dependency_rule,$(n),$(v)))))
 $(foreach n,$(DEPENDENCY_LIBS),$(eval $(call dependency_rule,$(n),host)))
 $(DEPS_arm64): $(B)/deps/arm64/musl.stamp
-$(B)/deps/arm64/curl.stamp: $(B)/deps/arm64/mbedtls.stamp
-$(B)/deps/host/curl.stamp: $(B)/deps/host/mbedtls.stamp
+$(DEPS_x86_64): $(B)/deps/x86_64/musl.stamp
+$(foreach v,arm64 x86_64 host,$(eval $(B)/deps/$(v)/curl.stamp: $(B)/deps/$(v)/mbedtls.stamp))
 
 # Two busyboxes for the board: build/deps/busybox-{recovery,main}/busybox, and the
 # names of its applets in busybox.links beside it.
@@ -51,21 +53,30 @@ endef
 $(foreach f,recovery main,$(eval $(call busybox_rule,$(f))))
 BUSYBOXES := $(B)/deps/busybox-recovery/busybox $(B)/deps/busybox-main/busybox
 
-## deps          third-party libraries of all variants
+## deps          third-party libraries of the board and the host
 .PHONY: deps
 deps: $(DEPS_arm64) $(DEPS_host) $(BUSYBOXES)
 
 DEPLIBS := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -lzstd -lcjson -lfdt -lubi
 
-# The board: static and small. Dead code goes by sections and LTO.
+# Devices: static and small. Dead code goes by sections and LTO.
+DEVICE_CFLAGS := -flto=auto -ffunction-sections -fdata-sections -fno-unwind-tables \
+	-fno-asynchronous-unwind-tables -fstack-protector-strong
+DEVICE_LDFLAGS := -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,--build-id=none -s
+
 CC_arm64 := aarch64-linux-gnu-gcc -specs=$(B)/deps/arm64/musl.specs
 AR_arm64 := aarch64-linux-gnu-gcc-ar
 STRIP_arm64 := aarch64-linux-gnu-strip
-CFLAGS_arm64 := -Os -flto=auto -ffunction-sections -fdata-sections -fno-unwind-tables \
-	-fno-asynchronous-unwind-tables -fstack-protector-strong -isystem $(B)/deps/arm64/include
-LDFLAGS_arm64 := -L$(B)/deps/arm64/lib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
-	-Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,--build-id=none -s
+CFLAGS_arm64 := -Os $(DEVICE_CFLAGS) -isystem $(B)/deps/arm64/include
+LDFLAGS_arm64 := -L$(B)/deps/arm64/lib $(DEVICE_LDFLAGS)
 DEPLIBS_arm64 := $(DEPLIBS)
+
+CC_x86_64 := x86_64-linux-gnu-gcc -specs=$(B)/deps/x86_64/musl.specs
+AR_x86_64 := x86_64-linux-gnu-gcc-ar
+CFLAGS_x86_64 := -O2 $(DEVICE_CFLAGS) -isystem $(B)/deps/x86_64/include
+LDFLAGS_x86_64 := -L$(B)/deps/x86_64/lib $(DEVICE_LDFLAGS)
+DEPLIBS_x86_64 := $(DEPLIBS)
 
 CC_host := gcc
 AR_host := gcc-ar

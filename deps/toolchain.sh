@@ -5,9 +5,12 @@
 # everything here is part of every cache key. $DEPS is build/deps/VARIANT.
 
 case $VARIANT in
-arm64)
-	# The board: static, small. Objects hold only LTO code, hence gcc-ar.
-	HOST=aarch64-linux-gnu
+arm64) HOST=aarch64-linux-gnu ;;
+*) HOST=x86_64-linux-gnu ;;
+esac
+case $VARIANT in
+arm64 | x86_64)
+	# Devices: static, small. Objects hold only LTO code, hence gcc-ar.
 	CC="$HOST-gcc -specs=$DEPS/musl.specs"
 	REALCC=$HOST-gcc
 	CFLAGS="-Os -ffunction-sections -fdata-sections -flto=auto
@@ -18,7 +21,6 @@ arm64)
 	;;
 host)
 	# The developer's machine; sanitizer builds link these too.
-	HOST=x86_64-linux-gnu
 	CC=$HOST-gcc
 	REALCC=$CC
 	CFLAGS="-O2 -g -ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2"

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The shared library, once per variant:
-#   arm64  static musl, for the board
-#   host   native, with the host tool
-#   asan   native with AddressSanitizer and UBSan, for tests
+#   arm64   static musl, for the board
+#   x86_64  the same for devices with such a processor, for `make bench`
+#   host    native, with the host tool
+#   asan    native with AddressSanitizer and UBSan, for tests
 #
 # $(call program,NAME,SOURCES,VARIANTS) declares a program that links it.
 
-VARIANTS := arm64 host asan
+VARIANTS := arm64 x86_64 host asan
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wundef -Wformat=2 -Wvla -Wno-unused-parameter -Werror
 OUR_CFLAGS := -std=gnu11 $(WARNINGS) -iquote lib -I$(B)/include -DLB_VERSION='"$(VERSION)"'
@@ -43,4 +44,4 @@ $(B)/$(3)/bin/$(1): $(2:%.c=$(B)/$(3)/obj/%.o) $(B)/$(3)/liblifeboat.a
 endef
 program = $(foreach v,$(3),$(eval $(call program_variant,$(1),$(2),$(v),$(4))))
 
--include $(shell [ -d $(B) ] && find $(B)/arm64/obj $(B)/host/obj $(B)/asan/obj -name '*.d' 2>/dev/null)
+-include $(shell [ -d $(B) ] && find $(VARIANTS:%=$(B)/%/obj) -name '*.d' 2>/dev/null)

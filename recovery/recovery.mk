@@ -13,4 +13,4 @@ $(B)/recovery/page/page.c: recovery/page/page.html recovery/page/page.py
 
 CFLAGS_build_recovery_page_page := -iquote recovery/page
 RECOVERY_SRC := $(sort $(wildcard recovery/*.c recovery/page/*.c)) $(B)/recovery/page/page.c
-$(call program,lifeboat-recovery,$(RECOVERY_SRC),arm64 host asan)
+$(call program,lifeboat-recovery,$(RECOVERY_SRC),arm64 x86_64 host asan)

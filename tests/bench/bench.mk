@@ -2,13 +2,11 @@
 # Lifeboat against other updaters, on this machine: docs/BENCH.md.
 
 $(call program,measure,tests/bench/measure.c tests/bench/written.c,host)
-# linked as on the board: without the pages of a shared libc and its loader. (The linker warns
-# that names of hosts need the shared one; here there are only addresses.)
-$(call program,lifeboat-recovery-static,$(RECOVERY_SRC),host,-static -Xlinker --gc-sections -Xlinker --no-warnings)
 
 RUNS ?= 5
 BENCH_TYPES = $(or $(TYPES),ext4 squashfs-zstd erofs)
-BENCH_PROGRAMS := $(B)/host/bin/lifeboat $(B)/host/bin/lifeboat-recovery-static \
+# what a device with this processor runs
+BENCH_PROGRAMS := $(B)/host/bin/lifeboat $(B)/x86_64/bin/lifeboat-recovery \
 	$(B)/host/bin/measure
 # images of one's own, or the Debian pair of tests/debian
 ifneq ($(OLD)$(NEW),)
@@ -26,7 +24,7 @@ bench-setup:
 
 bench: $(BENCH_PROGRAMS) $(BENCH_IMAGES) | bench-setup
 	$(Q)$(PYTHON) -B tests/bench/bench.py --build $(B) --runs $(RUNS) --tools '$(TOOLS)' \
-		--flags '$(CC_host) $(CFLAGS_host)' $(BENCH_PAIRS)
+		--flags 'musl, gcc $(filter -O% -f%,$(CFLAGS_x86_64))' $(BENCH_PAIRS)
 
 ## bench-test    the comparison itself, with a few MB and whatever tools are there
 bench-test: $(BENCH_PROGRAMS)

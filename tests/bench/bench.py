@@ -28,8 +28,7 @@ OURS_ALONE = ("empty", "tenth")
 
 
 def all_tools(build, version):
-    programs = build / "host/bin"
-    return [Lifeboat(programs, version), LifeboatPatches(programs, version), SwUpdate(),
+    return [Lifeboat(build, version), LifeboatPatches(build, version), SwUpdate(),
             SwUpdateDelta(), Rauc(), Pipeline(), PipelineSha(), Casync(65536), Casync(16384),
             Zchunk(), Zsync(), Xdelta(), Bsdiff(), PatchFrom(),
             Absent("fwup", "not in Debian"), Absent("mender", "not in Debian")]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Lifeboat: `lifeboat pack` with its defaults, lifeboat-recovery as built for the host, linked
-statically as on the board."""
+"""Lifeboat: `lifeboat pack` with its defaults, lifeboat-recovery as built for x86-64 devices:
+static, with musl."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ class Lifeboat(Tool):
     note = "every chunk verified before it is written; read back"
     cases = ("full", "empty", "update", "tenth", "resume")
 
-    def __init__(self, bin_folder, version):
-        self.tool = bin_folder / "lifeboat"
-        self.recovery = bin_folder / "lifeboat-recovery-static"
+    def __init__(self, build, version):
+        self.tool = build / "host/bin/lifeboat"
+        self.recovery = build / "x86_64/bin/lifeboat-recovery"
         self._version = version
 
     def version(self):

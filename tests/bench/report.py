@@ -191,7 +191,7 @@ def show(result):
     print(f"{m['processor']}, {m['cores']} cores, SHA instructions: "
           f"{'yes' if m['sha_instructions'] else 'no'}; Linux {m['kernel']}; {m['file_system']}; "
           f"load {m['load'][0]:.2f} to {m['load_at_end'][0]:.2f}")
-    print(f"lifeboat {m['commit']}, compiled with {m['flags']}")
+    print(f"lifeboat {m['commit']}, with {m['flags']}")
     print(f"Medians of {result['runs']} interleaved runs. x: / Lifeboat. MiB: largest VmHWM of a "
           "process; all: of all that live at once. Fetched: MB by the server's log; "
           "written: MB by system calls to files of the device.")

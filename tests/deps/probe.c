@@ -87,10 +87,32 @@ static int ubi_is_absent(void)
 	return 1;	/* either is fine: it linked and did not crash */
 }
 
+/* The C library's memmove(), to every place near and far, every length, byte by byte. */
+static int memmove_of_overlaps(void)
+{
+	static unsigned char moved[320], first[320];
+	void *(*volatile move)(void *, const void *, size_t) = memmove; /* not the compiler's own */
+
+	for (size_t i = 0; i < sizeof(first); i++)
+		first[i] = (unsigned char)(i * 167 + i / 256);
+	for (size_t n = 0; n <= 160; n++) {
+		for (size_t to = 0; to <= 160; to++) {
+			memcpy(moved, first, sizeof(moved));
+			if (move(moved + to, moved + 80, n) != moved + to)
+				return 0;
+			for (size_t i = 0; i < sizeof(moved); i++)
+				if (moved[i] != first[i >= to && i < to + n ? i - to + 80 : i])
+					return 0;
+		}
+	}
+	return 1;
+}
+
 static int probe_libs(void)
 {
 	int bad = 0;
 
+	bad |= check("memmove of overlaps", memmove_of_overlaps());
 	bad |= check("mbedtls sha256", sha256_of_abc());
 	bad |= check("zstd frame", zstd_frame());
 	bad |= check("cjson nesting limit", json_nesting());

@@ -12,11 +12,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-# musl's __stack_chk_fail() for arm64: mov x0,#0; strb wzr,[x0]; brk #1000. The programs are
-# stripped: it is found by these instructions and by how often it is called.
-MUSL_CHK_FAIL = struct.pack("<III", 0xd2800000, 0x3900001f, 0xd4207d00)
+# musl's __stack_chk_fail(); for arm64: mov x0,#0; strb wzr,[x0]; brk #1000; for x86-64: hlt;
+# ret. The programs are stripped: it is found by these instructions and by how often it is called.
+MUSL_CHK_FAIL = {"arm64": struct.pack("<III", 0xd2800000, 0x3900001f, 0xd4207d00),
+                 "x86-64": bytes((0xf4, 0xc3))}
 CALLS_MIN = 100
 
 
@@ -35,28 +37,33 @@ def segments(path):
     return found
 
 
-def calls_of_musl_chk_fail(path):
-    data, most = Path(path).read_bytes(), 0
+def targets_of_calls(machine, code):
+    if machine == "arm64":
+        for i, (word,) in enumerate(struct.iter_unpack("<I", code[:len(code) // 4 * 4])):
+            if word >> 26 == 0x25:  # bl
+                yield i * 4 + ((word & 0x3ffffff) - ((word & 0x2000000) << 1)) * 4
+        return
+    for m in re.finditer(b"(?=\xe8(....))", code, re.DOTALL):  # call
+        yield m.start() + 5 + struct.unpack("<i", m[1])[0]
+
+
+def calls_of_musl_chk_fail(path, machine):
+    data, most, fails = Path(path).read_bytes(), 0, MUSL_CHK_FAIL[machine]
     for kind, offset, _, size, flags in segments(path):
         if kind != "LOAD" or "E" not in flags:
             continue
-        code = data[offset:offset + size // 4 * 4]
-        calls = {}
-        for i, (word,) in enumerate(struct.iter_unpack("<I", code)):
-            if word >> 26 == 0x25:  # bl
-                target = i * 4 + ((word & 0x3ffffff) - ((word & 0x2000000) << 1)) * 4
-                calls[target] = calls.get(target, 0) + 1
-        at = code.find(MUSL_CHK_FAIL)
-        while at >= 0:
-            most = max(most, calls.get(at, 0))
-            at = code.find(MUSL_CHK_FAIL, at + 4)
+        code = data[offset:offset + size]
+        for target, calls in Counter(targets_of_calls(machine, code)).items():
+            if target >= 0 and code.startswith(fails, target):
+                most = max(most, calls)
     return most
 
 
 def has_stack_protector(path):
-    if "AArch64" in readelf("-h", path):
-        return calls_of_musl_chk_fail(path) >= CALLS_MIN
-    return "__stack_chk_fail" in readelf("--dyn-syms", path)
+    if "INTERP" in [kind for kind, *_ in segments(path)]:
+        return "__stack_chk_fail" in readelf("--dyn-syms", path)
+    machine = "arm64" if "AArch64" in readelf("-h", path) else "x86-64"
+    return calls_of_musl_chk_fail(path, machine) >= CALLS_MIN
 
 
 def complaints(path):

@@ -29,6 +29,6 @@ lint: $(GENERATED) $(DEPS_host)
 
 ## hardening     flags of the built programs, as their ELF files show them
 .PHONY: hardening
-hardening: $(foreach p,lifeboat-recovery lifeboat-agent,$(B)/arm64/bin/$(p)) \
+hardening: $(foreach v,arm64 x86_64,$(foreach p,lifeboat-recovery lifeboat-agent,$(B)/$(v)/bin/$(p))) \
 	   $(foreach p,lifeboat lifeboat-recovery lifeboat-agent,$(B)/host/bin/$(p))
 	$(Q)$(PYTHON) tests/lint/hardening.py $^
