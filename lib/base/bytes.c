@@ -5,8 +5,17 @@
 
 bool lb_bytes_all_zero(const uint8_t *p, size_t len)
 {
-	/* the first byte is zero and every byte equals its predecessor */
-	return !len || (!p[0] && !memcmp(p, p + 1, len - 1));
+	uint64_t word, any = 0;
+
+	/* not memcmp(p, p + 1, len - 1): musl's looks at one byte at a time */
+	for (; len >= 4 * sizeof(word) && !any; len -= 4 * sizeof(word))
+		for (int i = 0; i < 4; i++, p += sizeof(word)) {
+			memcpy(&word, p, sizeof(word));
+			any |= word;
+		}
+	while (len-- && !any)
+		any = *p++;
+	return !any;
 }
 
 /* nibble-wise table: 64 bytes instead of 1 KiB; only small records are summed */

@@ -106,4 +106,11 @@ int lb_chunk_decode(void *dctx, enum lb_encoding encoding, const struct lb_chunk
 		    const uint8_t *prefix, size_t prefix_len, const uint8_t *stored,
 		    uint8_t *out) LB_MUST_CHECK;
 
+/* The first half of it, whatever the digest. -LB_E_DIGEST: the frame is broken, or has another size. */
+int lb_chunk_unpack(void *dctx, enum lb_encoding encoding, const struct lb_chunk *chunk,
+		    const uint8_t *prefix, size_t prefix_len, const uint8_t *stored,
+		    uint8_t *out) LB_MUST_CHECK;
+/* The second half: do the @chunk->length bytes at @bytes have its digest? */
+bool lb_chunk_is(const struct lb_chunk *chunk, const uint8_t *bytes) LB_MUST_CHECK;
+
 #endif

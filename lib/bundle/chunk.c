@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
-#include <zstd.h>
 
 #include "bundle/bundle.h"
+#include "bundle/frame.h"
 
-/* Decodes into @out directly: a hostile window size allocates nothing. */
-static int unpack_frame(ZSTD_DCtx *dctx, const struct lb_chunk *chunk, const uint8_t *prefix,
+static int unpack_frame(void *dctx, const struct lb_chunk *chunk, const uint8_t *prefix,
 			size_t prefix_len, const uint8_t *stored, uint8_t *out)
 {
-	/* raw content, whatever its first bytes are; holds for one frame, and allocates 27 KiB */
-	if (prefix_len && ZSTD_isError(ZSTD_DCtx_refPrefix(dctx, prefix, prefix_len)))
-		return -LB_E_NOMEM;
-	return ZSTD_decompressDCtx(dctx, out, chunk->length, stored, chunk->stored_length) ==
-			       chunk->length
-		       ? 0 : -LB_E_DIGEST;
+	size_t len;
+	int r = lb_frame_decode(dctx, prefix, prefix_len, stored, chunk->stored_length, out,
+				chunk->length, &len);
+
+	return r ? r : len == chunk->length ? 0 : -LB_E_DIGEST;
 }
 
-static int unpack(void *dctx, enum lb_encoding encoding, const struct lb_chunk *chunk,
-		  const uint8_t *prefix, size_t prefix_len, const uint8_t *stored, uint8_t *out)
+int lb_chunk_unpack(void *dctx, enum lb_encoding encoding, const struct lb_chunk *chunk,
+		    const uint8_t *prefix, size_t prefix_len, const uint8_t *stored, uint8_t *out)
 {
+	if (chunk->type != LB_CHUNK_DATA)
+		return -LB_E_DIGEST;
 	switch (encoding) {
 	case LB_ENC_NONE:
 		if (chunk->stored_length != chunk->length)
@@ -31,16 +31,18 @@ static int unpack(void *dctx, enum lb_encoding encoding, const struct lb_chunk *
 	return -LB_E_DIGEST;
 }
 
+bool lb_chunk_is(const struct lb_chunk *chunk, const uint8_t *bytes)
+{
+	uint8_t digest[LB_SHA256_BYTES];
+
+	lb_sha256(bytes, chunk->length, digest);
+	return !memcmp(digest, chunk->sha256, sizeof(digest));
+}
+
 int lb_chunk_decode(void *dctx, enum lb_encoding encoding, const struct lb_chunk *chunk,
 		    const uint8_t *prefix, size_t prefix_len, const uint8_t *stored, uint8_t *out)
 {
-	uint8_t digest[LB_SHA256_BYTES];
-	int r = -LB_E_DIGEST;
+	int r = lb_chunk_unpack(dctx, encoding, chunk, prefix, prefix_len, stored, out);
 
-	if (chunk->type == LB_CHUNK_DATA)
-		r = unpack(dctx, encoding, chunk, prefix, prefix_len, stored, out);
-	if (r)
-		return r;
-	lb_sha256(out, chunk->length, digest);
-	return memcmp(digest, chunk->sha256, sizeof(digest)) ? -LB_E_DIGEST : 0;
+	return r || lb_chunk_is(chunk, out) ? r : -LB_E_DIGEST;
 }

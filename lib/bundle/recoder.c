@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "base/sha256.h"
+#include "bundle/frame.h"
 
 int lb_recoder_init(struct lb_recoder *r, size_t room)
 {
@@ -29,15 +29,15 @@ int lb_recoder_decode(struct lb_recoder *r, void *dctx, const struct lb_chunk *c
 {
 	uint8_t digest[LB_SHA256_BYTES];
 	size_t prefix, len;
+	int err;
 
 	if (!r->room || lb_recode_unpack(regions, regions_len, r->symbols, r->room, &prefix, r->work))
 		return -LB_E_DIGEST;
-	if (ZSTD_isError(ZSTD_DCtx_refPrefix(dctx, r->symbols, prefix)))
-		return -LB_E_NOMEM;
-	len = ZSTD_decompressDCtx(dctx, r->symbols + prefix, r->room - prefix, stored,
-				  chunk->stored_length);
-	if (ZSTD_isError(len) ||
-	    lb_recode_pack(r->symbols + prefix, len, out, chunk->length, r->work))
+	err = lb_frame_decode(dctx, r->symbols, prefix, stored, chunk->stored_length,
+			      r->symbols + prefix, r->room - prefix, &len);
+	if (err)
+		return err;
+	if (lb_recode_pack(r->symbols + prefix, len, out, chunk->length, r->work))
 		return -LB_E_DIGEST;
 	lb_sha256(out, chunk->length, digest);
 	return memcmp(digest, chunk->sha256, sizeof(digest)) ? -LB_E_DIGEST : 0;

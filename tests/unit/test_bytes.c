@@ -43,15 +43,19 @@ static void fields_are_little_endian(void **state)
 
 static void all_zero_looks_at_every_byte(void **state)
 {
-	uint8_t b[64] = { 0 };
+	uint8_t b[97] = { 0 }; /* words and what is left of them, from any address */
 
 	(void)state;
 	assert_true(lb_bytes_all_zero(b, 0));
 	assert_true(lb_bytes_all_zero(b, sizeof(b)));
 	for (size_t i = 0; i < sizeof(b); i++) {
-		b[i] = 1;
-		assert_false(lb_bytes_all_zero(b, sizeof(b)));
-		assert_true(lb_bytes_all_zero(b, i));
+		b[i] = (uint8_t)(1 << i % 8);
+		for (size_t from = 0; from <= i; from++) {
+			assert_false(lb_bytes_all_zero(b + from, sizeof(b) - from));
+			assert_false(lb_bytes_all_zero(b + from, i + 1 - from));
+			assert_true(lb_bytes_all_zero(b + from, i - from));
+		}
+		assert_true(lb_bytes_all_zero(b + i + 1, sizeof(b) - i - 1));
 		b[i] = 0;
 	}
 }
