@@ -4,7 +4,8 @@
 -include $(wildcard tests/*/*.mk)
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-$(foreach t,$(UNIT),$(call program,$(t),tests/unit/$(t).c,asan,-lcmocka))
+WRAP_test_sha256 := -Wl,--wrap=lb_sha256_hardware
+$(foreach t,$(UNIT),$(call program,$(t),tests/unit/$(t).c,asan,-lcmocka $(WRAP_$(t))))
 
 ## unit-test     cmocka tests of lib/ under AddressSanitizer and UBSan
 .PHONY: unit-test

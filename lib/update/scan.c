@@ -11,6 +11,7 @@
 #define PIECE_BYTES (512u * LB_KIB)
 /* To read ahead in less gains nothing: Linux takes 30 to 40 ms to end it, in which so much is digested. */
 #define AHEAD_BYTES (32u * LB_MIB)
+#define SIDE_BY_SIDE 32u  /* chunks whose digests are worked out together */
 #define BLOCK_BYTES 4096u /* pieces begin and end with one: nothing is read twice, or copied */
 
 struct scan {
@@ -47,11 +48,16 @@ static void begin_chunk(struct scan *s)
 	lb_sha256_start(&s->sha);
 }
 
+static void settle(struct scan *s, const struct lb_chunk *c, bool right)
+{
+	lb_bit_set(s->im->proven, c->number, right);
+	s->found(s->ctx, s->im, c, right);
+}
+
 static void end_chunk(struct scan *s, bool right)
 {
 	s->begun = false;
-	lb_bit_set(s->im->proven, s->chunk.number, right);
-	s->found(s->ctx, s->im, &s->chunk, right);
+	settle(s, &s->chunk, right);
 }
 
 static bool is_right(struct scan *s)
@@ -63,25 +69,61 @@ static bool is_right(struct scan *s)
 					      : !memcmp(digest, s->chunk.sha256, sizeof(digest));
 }
 
+/* As much of a chunk as lies between @at and @to, where the bytes end; returns where that ends. */
+static uint64_t judge_part(struct scan *s, const uint8_t *bytes, uint64_t at, uint64_t to)
+{
+	uint64_t end;
+	size_t n;
+
+	if (!s->begun)
+		begin_chunk(s);
+	end = s->chunk.offset + s->chunk.length;
+	n = (size_t)((end < to ? end : to) - at);
+	if (s->chunk.type == LB_CHUNK_ZERO)
+		s->zeros = s->zeros && lb_bytes_all_zero(bytes, n);
+	else
+		lb_sha256_update(&s->sha, bytes, n);
+	if (at + n == end)
+		end_chunk(s, is_right(s));
+	return at + n;
+}
+
+/* The chunks that begin at @at and end before @to, as many as go side by side; returns where the last one ends. */
+static uint64_t judge_whole(struct scan *s, const uint8_t *bytes, uint64_t at, uint64_t to)
+{
+	struct lb_sha256_message messages[SIDE_BY_SIDE], *m = messages;
+	struct lb_chunk chunks[SIDE_BY_SIDE];
+	struct lb_chunk_cursor next = s->next;
+	uint32_t count = 0;
+
+	while (count < SIDE_BY_SIDE && lb_index_next(&s->im->index, &next, &chunks[count]) &&
+	       next.offset <= to) {
+		const struct lb_chunk *c = &chunks[count++];
+
+		if (c->type != LB_CHUNK_ZERO)
+			*m++ = (struct lb_sha256_message){ .data = bytes + (c->offset - at), .len = c->length };
+		s->next = next;
+	}
+	lb_sha256_many(messages, (size_t)(m - messages));
+	m = messages;
+	for (const struct lb_chunk *c = chunks; c < chunks + count; c++)
+		settle(s, c,
+		       c->type == LB_CHUNK_ZERO
+			       ? lb_bytes_all_zero(bytes + (c->offset - at), c->length)
+			       : !memcmp(m++->digest, c->sha256, LB_SHA256_BYTES));
+	return s->next.offset;
+}
+
 /* @bytes are those of the image from @at to @to: every chunk that ends there is found, or not. */
 static void judge(struct scan *s, const uint8_t *bytes, uint64_t at, uint64_t to)
 {
 	while (at < to) {
-		uint64_t end;
-		size_t n;
+		uint64_t end = s->begun ? at : judge_whole(s, bytes, at, to);
 
-		if (!s->begun)
-			begin_chunk(s);
-		end = s->chunk.offset + s->chunk.length;
-		n = (size_t)((end < to ? end : to) - at);
-		if (s->chunk.type == LB_CHUNK_ZERO)
-			s->zeros = s->zeros && lb_bytes_all_zero(bytes, n);
-		else
-			lb_sha256_update(&s->sha, bytes, n);
-		bytes += n;
-		at += n;
-		if (at == end)
-			end_chunk(s, is_right(s));
+		if (end == at)
+			end = judge_part(s, bytes, at, to);
+		bytes += end - at;
+		at = end;
 	}
 }
 

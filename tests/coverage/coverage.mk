@@ -12,7 +12,7 @@ $(eval $(call variant_rules,cov))
 -include $(shell [ -d $(B)/cov/obj ] && find $(B)/cov/obj -name '*.d')
 
 COVERAGE_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-$(foreach t,$(COVERAGE_UNIT),$(call program,$(t),tests/unit/$(t).c,cov,-lcmocka))
+$(foreach t,$(COVERAGE_UNIT),$(call program,$(t),tests/unit/$(t).c,cov,-lcmocka $$(WRAP_$(t))))
 $(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov,$$(POWERCUT_WRAP))
 
 $(call program,httpcat,tests/net/httpcat.c,cov)
