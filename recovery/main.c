@@ -16,6 +16,7 @@
 #include "console.h"
 #include "events.h"
 #include "linux/clock.h"
+#include "linux/worker.h"
 #include "linux/config_open.h"
 #include "linux/fs.h"
 #include "linux/http.h"
@@ -56,6 +57,7 @@ struct program {
 	struct led led;
 	struct source_context source_context;
 	struct lb_recovery recovery;
+	struct lb_worker *worker;
 	pid_t told;  /* the page's process that was told what the device is, and what it was told */
 	bool told_known;
 	struct lb_state told_state;
@@ -320,6 +322,7 @@ static void fill_ports(struct program *p, const struct arguments *a)
 	};
 	r->sources = sources_of(&p->source_context);
 	r->clock = lb_clock_system();
+	r->worker = p->worker;
 	r->keys = &p->keys;
 	r->report = &p->report;
 	r->limits = p->settings.limits;
@@ -453,6 +456,7 @@ static void close_all(struct program *p)
 	for (int i = 0; i < 2; i++)
 		lb_blk_close(p->env[i]);
 	lb_blk_close(p->state);
+	lb_worker_close(p->worker);
 }
 
 static int parse(int argc, char **argv, struct arguments *a)
@@ -511,6 +515,7 @@ int main(int argc, char **argv)
 	p->console.events = args.events;
 	p->console.quiet = args.quiet;
 	web_init(&p->web, lb_clock_system());
+	p->worker = lb_worker_open();
 	voice_add(&p->voice, console_reporter(&p->console));
 	voice_add(&p->voice, web_listener(&p->web));
 	voice_add(&p->voice, report_listener(&p->stick_report));

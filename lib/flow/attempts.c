@@ -159,6 +159,7 @@ static void start_install(struct lb_recovery *r, struct lb_job_order *job, struc
 		.device = &r->device,
 		.report = r->report,
 		.clock = r->clock,
+		.worker = r->worker,
 		.copy = r->copy,
 		.expected = any ? NULL : job->expected,
 		.failed_release = n < job->url_count ? job->failed_release : 0,

@@ -256,6 +256,7 @@ static int install_into(struct lb_install *in, struct lb_blk *const *slots,
 	int r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source, in->clock,
 			       &obs, err);
 
+	lb_update_use_worker(&u, in->worker);
 	if (!r)
 		r = lb_install_use_patches(in, &u, layout, err);
 	if (!r) {

@@ -50,6 +50,7 @@ struct lb_install {
 	mbedtls_pk_context *fit_key; /* the bootloader's; NULL: signatures of FITs are left to it */
 	const struct lb_reporter *report;
 	struct lb_clock *clock;
+	struct lb_worker *worker;  /* NULL: none */
 	const uint8_t *expected;   /* digest of the manifest; NULL: any trusted one */
 	uint64_t failed_release;   /* failed its trial: not again from here; 0 none */
 	uint64_t above_release;	   /* what is installed: only a newer main is taken; 0 no matter */

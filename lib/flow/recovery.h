@@ -41,6 +41,7 @@ struct lb_recovery {
 	struct lb_slots slots;
 	struct lb_sources sources;
 	struct lb_clock *clock;
+	struct lb_worker *worker;    /* NULL: none */
 	const struct lb_keyring *keys;
 	mbedtls_pk_context *fit_key; /* NULL: FITs are checked without their signature */
 	struct lb_device device;     /* floor_release is raised from the log */

@@ -95,6 +95,7 @@ static int bring_up_to_date(struct lb_install *in, const struct lb_bundle_layout
 	slots[n] = blk;
 	r = lb_update_load(&u, &in->manifest, layout, slots, &in->patient->source, in->clock, &obs,
 			   err);
+	lb_update_use_worker(&u, in->worker);
 	if (!r) {
 		lb_install_add_sources(in, &u, true, sources);
 		r = lb_update_plan(&u, err);

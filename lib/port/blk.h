@@ -17,7 +17,8 @@ struct lb_blk;
 
 /*
  * Where nothing else is said they return 0 or a negative LB_E_*, and none keeps @buf. Offsets and lengths are
- * bytes and lie inside the region: lb_blk_*() check that before they call.
+ * bytes and lie inside the region: lb_blk_*() check that before they call. One thread may be in read()
+ * while another is in write() or flush(), of other bytes; else a region is one thread's at a time.
  */
 struct lb_blk_ops {
 	/* what the system would return, possibly from a cache */

@@ -8,6 +8,16 @@
 /* So often chunks that were in place may turn out not to be, before the medium is given up. */
 #define SPOILT_ROUNDS 8
 
+void lb_update_note_flushed(struct lb_update *u, const struct lb_update_image *im)
+{
+	for (uint32_t i = 0; i < u->image_count; i++)
+		u->images[i].dirty = false;
+	u->unflushed_bytes = 0;
+	u->flushed_at_ms = lb_clock_ms(u->clock);
+	u->counters.durable_bytes = u->counters.done_bytes;
+	lb_update_tell(u, "write", im);
+}
+
 int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
 	bool dirty = false;
@@ -22,12 +32,8 @@ int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_e
 
 		if (r)
 			return lb_blk_error(blk, r, err);
-		u->images[i].dirty = false;
 	}
-	u->unflushed_bytes = 0;
-	u->flushed_at_ms = lb_clock_ms(u->clock);
-	u->counters.durable_bytes = u->counters.done_bytes;
-	lb_update_tell(u, "write", im);
+	lb_update_note_flushed(u, im);
 	return 0;
 }
 
@@ -73,64 +79,6 @@ int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t of
 	return 0;
 }
 
-/*
- * Bytes of the payload from @first on that are wanted without a gap: one range request.
- * Before the copies are made only that chunk: nobody would read on for some time.
- */
-static uint64_t run_length(const struct lb_update *u, const struct lb_update_image *im,
-			   const struct lb_chunk *first)
-{
-	struct lb_chunk_cursor at = im->marks[first->number / LB_INDEX_MARK];
-	uint64_t length = 0;
-	struct lb_chunk c;
-
-	if (lb_copies_left(u) || u->patching.active)
-		return first->stored_length;
-	while (lb_index_next(&im->index, &at, &c)) {
-		if (c.number < first->number || c.type != LB_CHUNK_DATA)
-			continue;
-		if (!lb_chunk_is_wanted(im, &c))
-			break;
-		length += c.stored_length;
-	}
-	return length;
-}
-
-static int position_source(struct lb_update *u, const struct lb_update_image *im,
-			   const struct lb_chunk *c, struct lb_error *err)
-{
-	uint64_t at = im->payload_offset + c->stored_offset, length;
-	int r;
-
-	if (u->src_pos == at && at + c->stored_length <= u->src_end)
-		return 0;
-	length = run_length(u, im, c);
-	r = lb_source_seek(u->src, at, length, err);
-	if (r)
-		return r;
-	u->src_pos = at;
-	u->src_end = at + length;
-	u->counters.ranges++;
-	return 0;
-}
-
-/* The stored bytes of @c into u->stored_buf. */
-static int read_stored(struct lb_update *u, const struct lb_update_image *im,
-		       const struct lb_chunk *c, struct lb_error *err)
-{
-	int r = position_source(u, im, c, err);
-
-	if (!r)
-		r = lb_source_read_full(u->src, u->stored_buf, c->stored_length, err);
-	if (r) {
-		u->src_end = 0; /* seek again before the next read */
-		return r;
-	}
-	u->src_pos += c->stored_length;
-	u->counters.fetched_bytes += c->stored_length;
-	return 0;
-}
-
 /* To @out, behind the prefix. */
 static int decode(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
 		  uint8_t *out)
@@ -144,6 +92,17 @@ static int decode(struct lb_update *u, const struct lb_update_image *im, const s
 	return r;
 }
 
+static int not_decoded(struct lb_update *u, const struct lb_update_image *im,
+		       const struct lb_chunk *c, int code, struct lb_error *err)
+{
+	u->src_end = 0;
+	return lb_error_set(err, code, "image %s: chunk %u (bytes %llu to %llu) %s",
+			    im->image->name, c->number, (unsigned long long)c->offset,
+			    (unsigned long long)(c->offset + c->length),
+			    code == LB_E_DIGEST ? "is not what was signed"
+						: "cannot be decoded: no memory");
+}
+
 /*
  * Data chunk @c into the window, digest checked. If it is wrong, slot or source may be to
  * blame: with a prefix that is proven it is the source. Or LB_WANTED_FIRST.
@@ -151,28 +110,25 @@ static int decode(struct lb_update *u, const struct lb_update_image *im, const s
 static int fetch_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		       uint8_t **ret_data, struct lb_error *err)
 {
-	int r = lb_prefix_get(u, im, c, ret_data, err);
+	bool doubtful = c->number < u->stream.alone_below && lb_chunk_prefix_bytes(c);
+	int r = doubtful ? lb_prefix_prove(u, im, c, ret_data, err)
+			 : lb_prefix_get(u, im, c, ret_data, err);
 
 	if (!r)
-		r = read_stored(u, im, c, err);
+		r = lb_fetch_stored(u, im, c, err);
+	/* a source that cannot go back does not get another chance: it was wrong */
+	if (r == -LB_E_UNSUPPORTED && lb_stream_blames(u, c))
+		return not_decoded(u, im, c, LB_E_DIGEST, err);
 	if (r)
 		return r;
 	r = decode(u, im, c, *ret_data);
-	if (r == -LB_E_DIGEST && lb_chunk_prefix_bytes(c)) {
+	if (r == -LB_E_DIGEST && lb_chunk_prefix_bytes(c) && !doubtful) {
 		r = lb_prefix_prove(u, im, c, ret_data, err);
 		if (r)
 			return r;
 		r = decode(u, im, c, *ret_data);
 	}
-	if (r) {
-		u->src_end = 0;
-		return lb_error_set(err, -r, "image %s: chunk %u (bytes %llu to %llu) %s",
-				    im->image->name, c->number, (unsigned long long)c->offset,
-				    (unsigned long long)(c->offset + c->length),
-				    r == -LB_E_DIGEST ? "is not what was signed"
-						      : "cannot be decoded: no memory");
-	}
-	return 0;
+	return r ? not_decoded(u, im, c, -r, err) : 0;
 }
 
 /* A chunk that the image holds twice is copied on the device; if that fails it is fetched. */
@@ -233,19 +189,41 @@ static int apply_chunk(struct lb_update *u, struct lb_update_image *im, const st
 	return r;
 }
 
+/* @at: its cursor. */
+static int bring_chunk(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		       const struct lb_chunk_cursor *at, struct lb_error *err)
+{
+	int r;
+
+	if (lb_chunk_is_right(im, c->number))
+		return 0;
+	if (lb_stream_takes(u, c))
+		return lb_stream_add(u, im, c, at, err);
+	r = lb_stream_settle(u, err);
+	return r ? r : apply_chunk(u, im, c, err);
+}
+
 static int apply_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)
 {
-	struct lb_chunk_cursor at = { 0 };
-	struct lb_chunk c;
+	struct lb_chunk_cursor next = { 0 };
+	int flushed = lb_update_flush(u, im, err); /* the stream knows of no other slot */
+	bool more = true;
 
-	while (lb_index_next(&im->index, &at, &c)) {
+	if (flushed)
+		return flushed;
+	lb_stream_begin(u);
+	while (more) {
+		struct lb_chunk_cursor at = next;
+		struct lb_chunk c;
 		int r;
 
-		if (lb_chunk_is_right(im, c.number))
-			continue;
-		r = apply_chunk(u, im, &c, err);
-		if (r)
+		more = lb_index_next(&im->index, &next, &c);
+		r = more ? bring_chunk(u, im, &c, &at, err) : lb_stream_settle(u, err);
+		if (r && r != LB_ALONE)
 			return r;
+		if (r)
+			next = u->stream.again;
+		more = more || r;
 	}
 	return lb_update_flush(u, im, err); /* read-back counts per slot */
 }
@@ -291,8 +269,10 @@ static int begin(struct lb_update *u, struct lb_error *err)
 
 static int apply_images(struct lb_update *u, struct lb_error *err)
 {
-	int r = begin(u, err);
+	int r;
 
+	lb_stream_begin(u);
+	r = begin(u, err);
 	for (uint32_t i = 0; !r && i < u->image_count; i++)
 		r = apply_image(u, &u->images[i], err);
 	return r;

@@ -117,6 +117,10 @@ void lb_copies_free(struct lb_update *u);
 int lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		  uint8_t **ret_out, struct lb_error *err);
 
+/* The same once writing has begun, of a slot that can be read and is believed; else what lb_blk_read() returned. */
+int lb_prefix_take(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		   uint8_t **ret_out);
+
 /* The same; nothing but the digests of the chunks in front of @c is believed. */
 int lb_prefix_prove(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 		    uint8_t **ret_out, struct lb_error *err);
@@ -155,6 +159,35 @@ int lb_patches_begin(struct lb_update *u, struct lb_error *err);
 int lb_patches_run(struct lb_update *u, struct lb_error *err);
 void lb_patching_free(struct lb_update *u);
 
+/* ---- fetching: fetch.c ---- */
+
+/* The stored bytes of @c into u->stored_buf: 0, or what the source returned. */
+int lb_fetch_stored(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
+		    struct lb_error *err);
+
+/* ---- the stream: stream.c ---- */
+
+/* Not an error: chunks from u->stream.again on, numbered below u->stream.alone_below, have to be done alone. */
+#define LB_ALONE 2
+
+void lb_stream_begin(struct lb_update *u);
+/* Is @c for lb_stream_add()? */
+bool lb_stream_takes(const struct lb_update *u, const struct lb_chunk *c);
+/*
+ * Fetches and decodes @c, whose cursor @at was; it is checked and written later. 0, LB_ALONE, or a
+ * failure: then nothing is under way, and what came in front of @c is written unless the slot failed.
+ */
+int lb_stream_add(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		  const struct lb_chunk_cursor *at, struct lb_error *err);
+/* Was @c what made them be done alone? */
+static inline bool lb_stream_blames(const struct lb_update *u, const struct lb_chunk *c)
+{
+	return c->number == u->stream.again.next && c->number < u->stream.alone_below;
+}
+
+/* All of it is written; 0, LB_ALONE, or a failure of the slot. Before anything else is done with slots and window. */
+int lb_stream_settle(struct lb_update *u, struct lb_error *err);
+
 /* ---- writing: apply.c ---- */
 
 /* Calls before_first_write() once. */
@@ -166,6 +199,8 @@ int lb_update_write(struct lb_update *u, struct lb_update_image *im, uint64_t of
 int lb_update_write_zeros(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
 			  struct lb_error *err);
 int lb_update_flush(struct lb_update *u, struct lb_update_image *im, struct lb_error *err);
+/* All that was written before has been flushed. */
+void lb_update_note_flushed(struct lb_update *u, const struct lb_update_image *im);
 
 void lb_update_tell(struct lb_update *u, const char *step, const struct lb_update_image *im);
 

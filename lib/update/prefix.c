@@ -182,20 +182,28 @@ int lb_prefix_prove(struct lb_update *u, struct lb_update_image *im, const struc
 	return r < 0 ? lb_blk_error(im->blk, r, err) : r;
 }
 
-int lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
-		  uint8_t **ret_out, struct lb_error *err)
+int lb_prefix_take(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		   uint8_t **ret_out)
 {
 	uint32_t near = lb_chunk_near_bytes(c);
 	uint8_t *far;
-	int r;
+	int r = lb_window_open(&u->window, im->blk, c->offset, near, c->length, ret_out);
 
-	if (lb_chunk_prefix_bytes(c) && !u->writing) /* it may be anywhere yet */
-		return lb_prefix_prove(u, im, c, ret_out, err);
-	r = lb_window_open(&u->window, im->blk, c->offset, near, c->length, ret_out);
 	if (!r && c->far_bytes) {
 		lb_window_far(&u->window, near, c->far_bytes, c->length, &far, ret_out);
 		r = lb_blk_read(im->blk, c->far_offset, far, c->far_bytes);
 	}
+	return r;
+}
+
+int lb_prefix_get(struct lb_update *u, struct lb_update_image *im, const struct lb_chunk *c,
+		  uint8_t **ret_out, struct lb_error *err)
+{
+	int r;
+
+	if (lb_chunk_prefix_bytes(c) && !u->writing) /* it may be anywhere yet */
+		return lb_prefix_prove(u, im, c, ret_out, err);
+	r = lb_prefix_take(u, im, c, ret_out);
 	if (r == -LB_E_IO)
 		return lb_prefix_prove(u, im, c, ret_out, err);
 	return r ? lb_blk_error(im->blk, r, err) : 0;

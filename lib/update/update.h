@@ -28,7 +28,10 @@
 #include "port/source.h"
 #include "update/window.h"
 
-/* Unflushed payload never exceeds this: with the buffers of a connection it is what a cut may cost. */
+/*
+ * What was decoded and is not flushed never exceeds this, but for half of a chunk of 256 KiB, or a longer
+ * chunk: with the buffers of a connection it is what a cut may cost.
+ */
 #define LB_FLUSH_BYTES ((uint64_t)CONFIG_FLUSH_BYTES)
 #define LB_FLUSH_MS ((uint64_t)CONFIG_FLUSH_MS)
 /* A chunk may refer to so many bytes in front of it. */
@@ -141,6 +144,26 @@ struct lb_copy {
 	uint8_t state;	 /* order.c */
 };
 
+/* Chunks that follow one another, on their way to the slot. */
+struct lb_batch {
+	struct lb_update_image *im;
+	struct lb_chunk_cursor first; /* of the first of them */
+	uint32_t count, length;
+	const uint8_t *bytes; /* in the window */
+	bool flush;	      /* what was written before, first of all */
+	struct lb_chunk_cursor end; /* of the first chunk that is not what was signed, or behind all of them: ... */
+	uint32_t right_length; /* ... what is in front of it is written */
+	int result;	      /* of the slot */
+};
+
+/* stream.c */
+struct lb_stream {
+	struct lb_batch filling;   /* decoded, the end of the window */
+	struct lb_batch under_way; /* the worker's while @count is not 0 */
+	struct lb_chunk_cursor again; /* after LB_ALONE */
+	uint32_t alone_below;	   /* number of a chunk */
+};
+
 struct lb_update {
 	struct lb_source *src;		     /* borrowed */
 	struct lb_clock *clock;		     /* borrowed */
@@ -153,6 +176,7 @@ struct lb_update {
 	void *dctx;	    /* owned: ZSTD_DCtx */
 	struct lb_window window; /* decoded chunks; in between also scratch memory */
 	uint8_t *stored_buf;/* owned: one stored chunk */
+	struct lb_stream stream;
 	struct lb_copy *copies;	 /* owned: by slot and from */
 	uint32_t *order;	 /* owned: their numbers, as they have to be done */
 	uint8_t *batch_owned;	 /* owned; NULL: a batch has room in the window */
@@ -171,7 +195,7 @@ struct lb_update {
  * @slots: one open slot per image, in the manifest's order; borrowed; NULL leaves an image out
  *
  * Memory: the indexes, three bits and 1/256 cursor a chunk, one decoded and one stored
- * chunk, the longest prefix and a sixth or a chunk more; nothing grows with the image beyond the index.
+ * chunk, the longest prefix and half of it or a chunk more; nothing grows with the image beyond the index.
  * Return: 0 or what lb_bundle_read_index() returned, -LB_E_UNSUPPORTED (a prefix longer
  * than LB_WINDOW_BYTES), -LB_E_NOMEM.
  */
@@ -255,6 +279,12 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
  * a failure it may be called again, also with another source in u->src.
  */
 int lb_update_apply(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
+
+/* Between lb_update_load() and apply: what it decodes is checked and written beside it by @w, borrowed. */
+static inline void lb_update_use_worker(struct lb_update *u, struct lb_worker *w)
+{
+	u->window.worker = w;
+}
 
 /**
  * lb_update_readback() - read back from the medium what is not proven

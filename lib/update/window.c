@@ -9,8 +9,8 @@
 
 int lb_window_init(struct lb_window *w, size_t keep, size_t chunk, size_t far)
 {
-	/* a sixth of the prefix behind it: a byte is moved about six times */
-	size_t slack = keep / 6 > chunk || !keep ? keep / 6 : chunk, room;
+	/* behind the prefix half of it: a byte is moved about twice, and what is shown is seldom in the way */
+	size_t slack = keep / 2 > chunk || !keep ? keep / 2 : chunk, room;
 
 	if (slack < far) /* lb_window_far() */
 		slack = far;
@@ -27,8 +27,18 @@ void lb_window_free(struct lb_window *w)
 	memset(w, 0, sizeof(*w));
 }
 
+/* Bytes [@from, @to) of the memory are about to change. */
+static void keep_off(struct lb_window *w, size_t from, size_t to)
+{
+	if (from < w->lent_to && w->lent_from < to) {
+		lb_worker_wait(w->worker);
+		w->lent_from = w->lent_to = 0;
+	}
+}
+
 uint8_t *lb_window_scratch(struct lb_window *w)
 {
+	keep_off(w, 0, w->room);
 	w->len = w->far_len = w->shifted = 0;
 	w->blk = NULL;
 	return w->buf;
@@ -44,6 +54,14 @@ static void put_back(struct lb_window *w)
 	if (w->shifted)
 		memmove(w->buf, w->buf + w->shifted, w->len);
 	w->far_len = w->shifted = 0;
+}
+
+const uint8_t *lb_window_show(struct lb_window *w, size_t len)
+{
+	put_back(w);
+	w->lent_from = w->len - len;
+	w->lent_to = w->len;
+	return w->buf + w->lent_from;
 }
 
 uint8_t *lb_window_lend(struct lb_window *w, size_t *ret_len)
@@ -75,6 +93,7 @@ static void drop_front(struct lb_window *w, uint64_t at)
 {
 	size_t n = (size_t)(at - w->at);
 
+	keep_off(w, 0, w->len - n);
 	memmove(w->buf, w->buf + n, w->len - n);
 	w->len -= n;
 	w->at = at;
@@ -84,21 +103,33 @@ static void drop_front(struct lb_window *w, uint64_t at)
 static int add_front(struct lb_window *w, uint64_t from)
 {
 	size_t n = (size_t)(w->at - from);
+	int r;
 
+	keep_off(w, 0, w->len + n);
 	memmove(w->buf + n, w->buf, w->len);
+	r = lb_blk_read(w->blk, from, w->buf, n);
+	if (r) {
+		memmove(w->buf, w->buf + n, w->len);
+		return r;
+	}
 	w->len += n;
 	w->at = from;
-	return lb_blk_read(w->blk, from, w->buf, n);
+	return 0;
 }
 
 /* Bytes up to @end come behind. */
 static int add_back(struct lb_window *w, uint64_t end)
 {
 	uint64_t at = w->at + w->len;
-	uint8_t *buf = w->buf + w->len;
+	size_t n = (size_t)(end - at);
+	int r = 0;
 
-	w->len += (size_t)(end - at);
-	return at < end ? lb_blk_read(w->blk, at, buf, (size_t)(end - at)) : 0;
+	keep_off(w, w->len, w->len + n);
+	if (n)
+		r = lb_blk_read(w->blk, at, w->buf + w->len, n);
+	if (!r)
+		w->len += n;
+	return r;
 }
 
 /* For @len bytes at @offset; what is known stays if it reaches from @from or before to there. */
@@ -125,10 +156,9 @@ int lb_window_open(struct lb_window *w, struct lb_blk *blk, uint64_t offset, siz
 		r = add_front(w, from);
 	if (!r)
 		r = add_back(w, offset);
-	if (r) {
-		lb_window_scratch(w);
+	if (r)
 		return r;
-	}
+	keep_off(w, w->len, w->len + len);
 	*ret_out = w->buf + w->len;
 	return 0;
 }
@@ -140,11 +170,15 @@ void lb_window_far(struct lb_window *w, size_t near_len, size_t far_len, size_t 
 		drop_front(w, w->at + w->len - w->keep);
 	if (w->len < near_len + far_len) {
 		w->shifted = near_len + far_len - w->len;
+		keep_off(w, 0, w->len + w->shifted);
 		memmove(w->buf + w->shifted, w->buf, w->len);
 		w->len += w->shifted;
 	}
 	w->far_len = far_len;
 	w->far_at = w->len - near_len - far_len;
+	keep_off(w, w->room - far_len, w->room);
+	keep_off(w, w->far_at, w->far_at + far_len);
+	keep_off(w, w->len, w->len + len);
 	memcpy(w->buf + w->room - far_len, w->buf + w->far_at, far_len);
 	*ret_far = w->buf + w->far_at;
 	*ret_out = w->buf + w->len;
@@ -160,6 +194,7 @@ void lb_window_zeros(struct lb_window *w, struct lb_blk *blk, uint64_t offset, u
 		size_t n = end - offset < w->chunk ? (size_t)(end - offset) : w->chunk;
 
 		make_room(w, blk, offset, offset, n);
+		keep_off(w, w->len, w->len + n);
 		memset(w->buf + w->len, 0, n);
 		w->len += n;
 		offset += n;

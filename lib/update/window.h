@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "port/blk.h"
+#include "port/worker.h"
 
 struct lb_window {
 	uint8_t *buf;	   /* owned */
@@ -21,6 +22,8 @@ struct lb_window {
 	size_t far_len;	   /* until the next call this many at @far_at are from elsewhere: ... */
 	size_t far_at;	   /* ... what belongs there is at the end of @buf */
 	size_t shifted;	   /* and all bytes were moved back by so many; @len counts these */
+	struct lb_worker *worker; /* borrowed; NULL: nobody else reads here */
+	size_t lent_from, lent_to; /* of @buf: it may be reading them; equal: none */
 };
 
 /*
@@ -29,6 +32,24 @@ struct lb_window {
  */
 int lb_window_init(struct lb_window *w, size_t keep, size_t chunk, size_t far) LB_MUST_CHECK;
 void lb_window_free(struct lb_window *w);
+
+/*
+ * The last @len bytes, for w->worker to read: they stay what and where they are until it has done its work, for
+ * which the calls below wait if they have to.
+ */
+const uint8_t *lb_window_show(struct lb_window *w, size_t len);
+
+/* Does it end at @offset of @blk? */
+static inline bool lb_window_reaches(const struct lb_window *w, const struct lb_blk *blk, uint64_t offset)
+{
+	return w->blk == blk && w->at + w->len - w->shifted == offset;
+}
+
+/* Would its last @n bytes be forgotten in part, if @len more and a far region of @far_len had to have room? */
+static inline bool lb_window_forgets(const struct lb_window *w, size_t len, size_t far_len, size_t n)
+{
+	return n > w->keep && w->len - w->shifted + len + far_len > w->room;
+}
 
 /* Forgets everything; the memory, w->chunk bytes, is the caller's until the next call. */
 uint8_t *lb_window_scratch(struct lb_window *w);
@@ -49,7 +70,7 @@ uint8_t *lb_window_lend_behind(struct lb_window *w, uint8_t **keep, size_t len);
  *
  * Of the prefix, what is not in the window is read from @blk; with @prefix_len 0 nothing
  * is. What the window knows from @offset on is forgotten.
- * Return: 0, or what lb_blk_read() returned: then it has forgotten everything.
+ * Return: 0, or what lb_blk_read() returned: then it knows what it knew, or nothing if it had to begin anew.
  */
 int lb_window_open(struct lb_window *w, struct lb_blk *blk, uint64_t offset, size_t prefix_len,
 		   size_t len, uint8_t **ret_out) LB_MUST_CHECK;

@@ -160,6 +160,7 @@ static int recovery(struct device *dev, enum lb_reason reason)
 		.slots = { .ctx = dev, .open = open_slot },
 		.sources = { .ctx = dev, .open = open_source, .medium = medium },
 		.clock = &dev->s->clock,
+		.worker = &dev->s->worker.worker,
 		.keys = mini_keyring(),
 		.device = { .product = "sim", .hardware = { "sim,board" }, .hardware_count = 1,
 			    .recovery_release = 1 },

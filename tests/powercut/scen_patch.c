@@ -274,6 +274,7 @@ static int run_engine(struct sim *s, const struct world *w, enum mistake mistake
 	}
 	if (!r) {
 		r = lb_update_load(&u, &m, &layout, slots, src, &s->clock, NULL, NULL);
+		lb_update_use_worker(&u, &s->worker.worker);
 		if (!r)
 			r = lb_update_use_patches(&u, &m, &layout, &old, 1, NULL);
 		if (!r && mistake == UNVERIFIED)

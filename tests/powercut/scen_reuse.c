@@ -239,6 +239,7 @@ static int run_engine(struct sim *s, const struct world *w, enum mistake mistake
 	}
 	if (!r) {
 		r = lb_update_load(&u, &m, &layout, slots, src, &s->clock, NULL, NULL);
+		lb_update_use_worker(&u, &s->worker.worker);
 		if (!r && w->beside)
 			lb_update_add_source(&u, sim_blk(s, w->source.name));
 		if (!r)
@@ -368,6 +369,13 @@ static struct world plain_zeros = { WITH_ZEROS, .write_zeros = true };
 static struct world far_right = { .block_bytes = 66000, .shift = 2, .fetched = 2 };
 static struct world far_left = { .block_bytes = 66000, .shift = -2, .fetched = 0 };
 
+/* Nothing of it is there: batch behind batch, each decoded while the one before is on its way. */
+static struct world stream = {
+	.block_bytes = 66000, .fetched = 28, .old = { NULL, LIST(40) },
+	.new = { NULL, LIST(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 23, 24, 25,
+			    26, 27, 28, 29, 30) },
+};
+
 /* What is fetched needs a block that moves, from far in front of it. */
 static struct world regions = {
 	SMALL, .fetched = 2, .regions = true,
@@ -401,6 +409,7 @@ SCENARIO(zeros)
 SCENARIO(plain_zeros)
 SCENARIO(far_right)
 SCENARIO(far_left)
+SCENARIO(stream)
 SCENARIO(regions)
 
 #define ENTRY(text, world, depth, few)                                                    \
@@ -417,6 +426,7 @@ const struct sim_scenario reuse_scenarios[] = {
 	ENTRY("reuse-plain-zeros", plain_zeros, 1, false),
 	ENTRY("reuse-far-right", far_right, 1, true),
 	ENTRY("reuse-far-left", far_left, 1, true),
+	ENTRY("reuse-stream", stream, 1, true),
 	ENTRY("reuse-regions", regions, 1, false),
 	{ 0 },
 };
@@ -497,6 +507,7 @@ static int run_region_from_slot(struct sim *s)
 const struct sim_canary reuse_canaries[] = {
 	{ "reuse-no-flush-before-a-source-is-overwritten", "reuse-far-right", NULL, flush_late },
 	{ "reuse-no-flush-before-a-source-is-overwritten-left", "reuse-far-left", NULL, flush_late },
+	{ "reuse-no-flush-between-batches", "reuse-stream", NULL, flush_late },
 	{ "reuse-wrong-order", "reuse-far-right", run_wrong_order, NULL },
 	{ "reuse-source-not-verified", "reuse-right", run_unverified, NULL },
 	{ "reuse-prefix-taken-from-where-it-is-not-yet", "reuse-left", run_prefix_from_slot, NULL },

@@ -303,6 +303,7 @@ static int recovery(struct device *dev, const struct choice *c)
 		.slots = { .ctx = dev->s, .open = open_slot },
 		.sources = { .ctx = dev->s, .open = open_source },
 		.clock = &dev->s->clock,
+		.worker = &dev->s->worker.worker,
 		.keys = mini_keyring(),
 		.device = { .product = "sim", .hardware = { "sim,board" }, .hardware_count = 1,
 			    .recovery_release = c->recovery_release },

@@ -301,6 +301,7 @@ void sim_init(struct sim *s)
 {
 	memset(s, 0, sizeof(*s));
 	sim_clock_init(&s->clock);
+	late_worker_init(&s->worker);
 	s->ms_per_call = 1;
 	s->sector = 512;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "port/blk.h"
+#include "../late_worker.h"
 #include "port/clock.h"
 #include "port/source.h"
 
@@ -116,6 +117,7 @@ struct sim {
 	struct sim_ops *ops; /* borrowed: records every call; may be NULL */
 	struct sim_journal *journal; /* owned: what the medium held before; NULL: cannot go back */
 	struct lb_clock clock;
+	struct late_worker worker;
 	uint64_t now_ms;
 	uint64_t payload_read;	/* bytes that sources delivered behind their payload offset */
 	uint32_t power_cycles;	/* cuts so far */

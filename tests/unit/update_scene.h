@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <zstd.h>
 
+#include "../late_worker.h"
 #include "base/bytes.h"
 #include "port/source_mem.h"
 #include "ram_blk.h"
@@ -73,6 +74,7 @@ struct scene {
 	size_t bundle_len;
 	struct lb_source_mem mem;
 	struct lb_clock clock;
+	struct late_worker worker;
 	struct lb_update u;
 };
 
@@ -233,10 +235,12 @@ static inline void load(struct scene *s)
 
 	assert_int_equal(lb_update_load(&s->u, &s->m, &s->layout, slots, &s->mem.src, &s->clock,
 					NULL, NULL), 0);
+	lb_update_use_worker(&s->u, late_worker_init(&s->worker));
 }
 
 static inline void stop(struct scene *s)
 {
+	assert_null(s->worker.work);
 	lb_update_free(&s->u);
 	free(s->bundle);
 	for (uint32_t i = 0; i < s->images; i++) {
