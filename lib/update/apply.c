@@ -92,8 +92,8 @@ static int decode(struct lb_update *u, const struct lb_update_image *im, const s
 	return r;
 }
 
-static int not_decoded(struct lb_update *u, const struct lb_update_image *im,
-		       const struct lb_chunk *c, int code, struct lb_error *err)
+int lb_update_not_decoded(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
+			  int code, struct lb_error *err)
 {
 	u->src_end = 0;
 	return lb_error_set(err, code, "image %s: chunk %u (bytes %llu to %llu) %s",
@@ -118,7 +118,7 @@ static int fetch_chunk(struct lb_update *u, struct lb_update_image *im, const st
 		r = lb_fetch_stored(u, im, c, err);
 	/* a source that cannot go back does not get another chance: it was wrong */
 	if (r == -LB_E_UNSUPPORTED && lb_stream_blames(u, c))
-		return not_decoded(u, im, c, LB_E_DIGEST, err);
+		return lb_update_not_decoded(u, im, c, LB_E_DIGEST, err);
 	if (r)
 		return r;
 	r = decode(u, im, c, *ret_data);
@@ -128,7 +128,7 @@ static int fetch_chunk(struct lb_update *u, struct lb_update_image *im, const st
 			return r;
 		r = decode(u, im, c, *ret_data);
 	}
-	return r ? not_decoded(u, im, c, -r, err) : 0;
+	return r ? lb_update_not_decoded(u, im, c, -r, err) : 0;
 }
 
 /* A chunk that the image holds twice is copied on the device; if that fails it is fetched. */

@@ -25,36 +25,42 @@ static uint64_t run_length(const struct lb_update *u, const struct lb_update_ima
 	return length;
 }
 
-static int position_source(struct lb_update *u, const struct lb_update_image *im,
-			   const struct lb_chunk *c, struct lb_error *err)
+int lb_fetch_seek(struct lb_update *u, uint64_t at, uint64_t run, struct lb_error *err)
 {
-	uint64_t at = im->payload_offset + c->stored_offset, length;
-	int r;
+	int r = lb_source_seek(u->src, at, run, err);
 
-	if (u->src_pos == at && at + c->stored_length <= u->src_end)
-		return 0;
-	length = run_length(u, im, c);
-	r = lb_source_seek(u->src, at, length, err);
 	if (r)
 		return r;
 	u->src_pos = at;
-	u->src_end = at + length;
+	u->src_end = at + run;
 	u->counters.ranges++;
+	return 0;
+}
+
+int lb_fetch_read(struct lb_update *u, uint32_t length, uint8_t *out, struct lb_error *err)
+{
+	int r = lb_source_read_full(u->src, out, length, err);
+
+	if (r) {
+		u->src_end = 0; /* seek again before the next read */
+		return r;
+	}
+	u->src_pos += length;
+	u->counters.fetched_bytes += length;
 	return 0;
 }
 
 int lb_fetch_stored(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
 		    struct lb_error *err)
 {
-	int r = position_source(u, im, c, err);
+	uint64_t at = im->payload_offset + c->stored_offset;
+	int r = 0;
 
-	if (!r)
-		r = lb_source_read_full(u->src, u->stored_buf, c->stored_length, err);
-	if (r) {
-		u->src_end = 0; /* seek again before the next read */
-		return r;
+	if (lb_stream_holds(u, c)) {
+		u->stream.holds = false;
+		return 0;
 	}
-	u->src_pos += c->stored_length;
-	u->counters.fetched_bytes += c->stored_length;
-	return 0;
+	if (!lb_fetch_goes_on(u, at, c->stored_length))
+		r = lb_fetch_seek(u, at, run_length(u, im, c), err);
+	return r ? r : lb_fetch_read(u, c->stored_length, u->stored_buf, err);
 }

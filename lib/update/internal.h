@@ -161,6 +161,17 @@ void lb_patching_free(struct lb_update *u);
 
 /* ---- fetching: fetch.c ---- */
 
+/* Are @length bytes at @at of the bundle next in the range that is being read? */
+static inline bool lb_fetch_goes_on(const struct lb_update *u, uint64_t at, uint64_t length)
+{
+	return u->src_pos == at && at + length <= u->src_end;
+}
+
+/* The source begins anew at @at of the bundle, for @run bytes; 0, or what it returned. */
+int lb_fetch_seek(struct lb_update *u, uint64_t at, uint64_t run, struct lb_error *err);
+/* The next @length bytes of that range; 0, or what the source returned. */
+int lb_fetch_read(struct lb_update *u, uint32_t length, uint8_t *out, struct lb_error *err);
+
 /* The stored bytes of @c into u->stored_buf: 0, or what the source returned. */
 int lb_fetch_stored(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
 		    struct lb_error *err);
@@ -185,10 +196,20 @@ static inline bool lb_stream_blames(const struct lb_update *u, const struct lb_c
 	return c->number == u->stream.again.next && c->number < u->stream.alone_below;
 }
 
+/* And are its stored bytes in u->stored_buf? */
+static inline bool lb_stream_holds(const struct lb_update *u, const struct lb_chunk *c)
+{
+	return u->stream.holds && lb_stream_blames(u, c);
+}
+
 /* All of it is written; 0, LB_ALONE, or a failure of the slot. Before anything else is done with slots and window. */
 int lb_stream_settle(struct lb_update *u, struct lb_error *err);
 
 /* ---- writing: apply.c ---- */
+
+/* @c is not what was signed, or (@code) there was no memory; returns -@code. */
+int lb_update_not_decoded(struct lb_update *u, const struct lb_update_image *im, const struct lb_chunk *c,
+			  int code, struct lb_error *err);
 
 /* Calls before_first_write() once. */
 int lb_update_begin_writing(struct lb_update *u, struct lb_error *err);

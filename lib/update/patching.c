@@ -39,27 +39,12 @@ static int fetch(struct lb_update *u, struct lb_update_image *im, const struct l
 		 struct lb_error *err)
 {
 	uint64_t at = im->patch_offset + s->stored_offset;
-	int r;
+	int r = 0;
 
-	if (u->src_pos != at || at + s->stored_length > u->src_end) {
-		uint64_t length = run_length(u, im, s);
-
-		r = lb_source_seek(u->src, at, length, err);
-		if (r)
-			return r;
-		u->src_pos = at;
-		u->src_end = at + length;
-		u->counters.ranges++;
-	}
 	u->patching.fetched_from = NULL;
-	r = lb_source_read_full(u->src, u->patching.stored, s->stored_length, err);
-	if (r) {
-		u->src_end = 0; /* seek again before the next read */
-		return r;
-	}
-	u->src_pos += s->stored_length;
-	u->counters.fetched_bytes += s->stored_length;
-	return 0;
+	if (!lb_fetch_goes_on(u, at, s->stored_length))
+		r = lb_fetch_seek(u, at, run_length(u, im, s), err);
+	return r ? r : lb_fetch_read(u, s->stored_length, u->patching.stored, err);
 }
 
 /*

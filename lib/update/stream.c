@@ -3,7 +3,8 @@
  * Data chunks that follow one another: the caller fetches and decodes a batch of them while a
  * worker checks the digests of the batch before it, flushes what was written when that becomes too
  * much, and writes the batch. Nobody but the worker changes a slot meanwhile. What is not as it should be
- * (a digest, a prefix that cannot be read) makes an end of batches: those chunks are done alone, one by one.
+ * and may be the slot's fault (a digest behind a prefix, a prefix that cannot be read) makes an end of
+ * batches: those chunks are done alone, one by one.
  */
 #include "base/bytes.h"
 #include "update/internal.h"
@@ -87,15 +88,28 @@ static void forget(struct lb_update *u)
 }
 
 /* From @from on chunks up to number @below are done alone. */
-static int go_alone(struct lb_update *u, const struct lb_chunk_cursor *from, uint32_t below)
+static int go_alone(struct lb_update *u, const struct lb_chunk_cursor *from, uint32_t below, bool holds)
 {
-	forget(u);
+	lb_window_scratch(&u->window);
 	u->stream.again = *from;
 	u->stream.alone_below = below;
+	u->stream.holds = holds;
 	return LB_ALONE;
 }
 
-/* Waits for what is under way. 0, LB_ALONE, or a failure of the slot. */
+/* Of @b the chunk at its end is wrong. What was decoded from the source's bytes alone is the source's fault. */
+static int not_right(struct lb_update *u, const struct lb_batch *b, struct lb_error *err)
+{
+	struct lb_chunk_cursor at = b->end;
+	struct lb_chunk c;
+
+	forget(u);
+	if (lb_index_next(&b->im->index, &at, &c) && !lb_chunk_prefix_bytes(&c))
+		return lb_update_not_decoded(u, b->im, &c, LB_E_DIGEST, err);
+	return go_alone(u, &b->end, b->first.next + b->count, false);
+}
+
+/* Waits for what is under way. 0, LB_ALONE, or a failure of slot or source. */
 static int finish(struct lb_update *u, struct lb_error *err)
 {
 	struct lb_batch b;
@@ -110,7 +124,7 @@ static int finish(struct lb_update *u, struct lb_error *err)
 		return lb_blk_error(b.im->blk, b.result, err);
 	}
 	note_written(u, &b);
-	return b.right_length < b.length ? go_alone(u, &b.end, b.first.next + b.count) : 0;
+	return b.right_length < b.length ? not_right(u, &b, err) : 0;
 }
 
 /* Where chunks arrive slowly none waits for others. */
@@ -206,21 +220,24 @@ int lb_stream_add(struct lb_update *u, struct lb_update_image *im, const struct 
 {
 	uint32_t prefix = lb_chunk_prefix_bytes(c);
 	int r = let_go(u, im, c, err), wrong, settled;
+	bool arrived = false;
 	uint8_t *out;
 
 	if (r)
 		return r;
 	wrong = lb_prefix_take(u, im, c, &out);
-	if (!wrong)
+	if (!wrong) {
 		r = lb_fetch_stored(u, im, c, err);
-	if (!wrong && !r)
+		arrived = !r;
+	}
+	if (arrived)
 		wrong = lb_chunk_unpack(u->dctx, im->image->encoding, c, out - prefix, prefix,
 					u->stored_buf, out);
 	if (wrong || r) {
 		settled = lb_stream_settle(u, err);
 		if (settled)
 			return settled;
-		return wrong ? go_alone(u, at, c->number + 1) : r;
+		return wrong ? go_alone(u, at, c->number + 1, arrived) : r;
 	}
 	lb_window_take(&u->window, c->length);
 	add(&u->stream.filling, im, c, at);

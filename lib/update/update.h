@@ -162,6 +162,7 @@ struct lb_stream {
 	struct lb_batch under_way; /* the worker's while @count is not 0 */
 	struct lb_chunk_cursor again; /* after LB_ALONE */
 	uint32_t alone_below;	   /* number of a chunk */
+	bool holds;		   /* stored_buf is what arrived for the chunk at @again */
 };
 
 struct lb_update {

@@ -282,40 +282,50 @@ static void slow_chunks_become_durable_one_by_one(void **state)
 
 /* ---- and nothing wrong is in it ---- */
 
-/* Where chunk @n lies in the bundle. */
-static size_t stored_at(struct setting *t, uint32_t n, uint32_t *ret_type)
+enum harm { FRAME, CONTENT, HARMS }; /* it cannot be decoded, or gives something else */
+
+/*
+ * The guard sees to it that a wrong chunk is not written; what comes in front of it is. Only one that was decoded
+ * behind a prefix, to something else, is asked for again: the prefix could be to blame, and its bytes are gone.
+ */
+static void with_a_wrong_chunk(uint32_t n, enum who who, enum harm harm)
 {
+	struct setting *t = begin(1500000, 20000, who);
+	struct lb_error err = { 0 };
 	struct lb_chunk c;
+	uint8_t *at;
 
 	lb_chunk_at(&t->s.u.images[0], n, &c);
-	*ret_type = c.type;
-	return t->s.layout.payload_offset[0] + c.stored_offset;
+	at = t->s.bundle + t->s.layout.payload_offset[0] + c.stored_offset;
+	at += harm == FRAME ? 0 : c.stored_length / 2;
+	if (c.type != LB_CHUNK_DATA) {
+		end(t);
+		return;
+	}
+	*at ^= 1;
+	assert_int_equal(plan_and_apply(t, &err), -LB_E_DIGEST);
+	assert_non_null(strstr(err.text, "is not what was signed"));
+	if (n)
+		assert_int_equal(t->s.u.counters.done_bytes, at_chunk(&t->s.image[0], n));
+	assert_int_equal(t->s.u.counters.ranges,
+			 harm == CONTENT && n && lb_chunk_prefix_bytes(&c) ? 2 : 1);
+	if (harm == FRAME && prefixes)
+		assert_int_equal(t->s.u.counters.fetched_bytes, c.stored_offset + c.stored_length);
+	*at ^= 1;
+	assert_int_equal(lb_update_apply(&t->s.u, &err), 0);
+	expect_whole(&t->s);
+	end(t);
 }
 
-/* The guard sees to it that a wrong chunk is not written; what comes in front of it is. */
 static void a_wrong_chunk_ends_it_with_all_before_it_written(void **state)
 {
-	for (uint32_t n = 0; n < 120; n += 1 + n / 9) {
-		for (enum who who = NOBODY; who < WORKERS; who++) {
-			struct setting *t = begin(1500000, 20000, who);
-			struct lb_error err = { 0 };
-			uint32_t type;
-			size_t at = stored_at(t, n, &type);
-
-			if (type != LB_CHUNK_DATA) {
-				end(t);
-				continue;
-			}
-			t->s.bundle[at] ^= 1;
-			assert_int_equal(plan_and_apply(t, &err), -LB_E_DIGEST);
-			assert_non_null(strstr(err.text, "is not what was signed"));
-			if (n)
-				assert_int_equal(t->s.u.counters.done_bytes, at_chunk(&t->s.image[0], n));
-			t->s.bundle[at] ^= 1;
-			assert_int_equal(lb_update_apply(&t->s.u, &err), 0);
-			expect_whole(&t->s);
-			end(t);
-		}
+	for (int compressed = 0; compressed < 2; compressed++) {
+		prefixes = compressed;
+		for (uint32_t n = 0; n < 120; n += 1 + n / 9)
+			for (enum who who = NOBODY; who < WORKERS; who++)
+				for (enum harm harm = FRAME; harm < HARMS; harm++)
+					with_a_wrong_chunk(n, who, harm);
+		prefixes = false;
 	}
 }
 
