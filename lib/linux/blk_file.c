@@ -19,8 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "linux/aio.h"
-
 #define BOUNCE_BYTES (128u * 1024u)
 /* So much is written before the device is told to begin with it: a flush waits for the rest. */
 #define WRITE_BEHIND_BYTES (256u * 1024u)
@@ -38,7 +36,6 @@ struct blk_file {
 	uint8_t *bounce; /* owned, aligned; NULL until read_medium needs it */
 	/* of the file: what of the medium lies in bounce; where the last read from it ended */
 	uint64_t ahead_from, ahead_to, medium_at;
-	struct lb_aio aio; /* whole blocks that are read ahead */
 };
 
 static struct blk_file *to_file(struct lb_blk *b)
@@ -146,7 +143,6 @@ static void write_behind(struct blk_file *f, uint64_t at, size_t len)
 /* What was read ahead of the medium may be other bytes now. */
 static void forget_ahead(struct blk_file *f)
 {
-	(void)lb_aio_wait(&f->aio);
 	f->ahead_from = 0;
 	f->ahead_to = 0;
 }
@@ -372,27 +368,10 @@ static bool whole_blocks(const struct blk_file *f, uint64_t offset, const void *
 	       in_blocks(len);
 }
 
-static void blk_file_read_ahead(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
-{
-	struct blk_file *f = to_file(b);
-
-	if (whole_blocks(f, offset, buf, len))
-		(void)lb_aio_read(&f->aio, f->direct_fd, f->offset + offset, buf, len);
-}
-
-/* How much of them was read ahead; what it failed of is asked again, and told then. */
-static size_t read_before(struct blk_file *f, uint64_t offset, const void *buf, size_t len)
-{
-	bool same = lb_aio_is(&f->aio, offset, buf, len);
-	int64_t n = lb_aio_wait(&f->aio);
-
-	return same && n > 0 && in_blocks((uint64_t)n) ? (size_t)n : 0;
-}
-
 /* 0, or an errno. */
 static int read_blocks(struct blk_file *f, uint64_t offset, uint8_t *buf, size_t len)
 {
-	size_t done = read_before(f, offset, buf, len);
+	size_t done = 0;
 
 	forget_ahead(f);
 	while (done < len) {
@@ -444,7 +423,6 @@ static void blk_file_close(struct lb_blk *b)
 {
 	struct blk_file *f = to_file(b);
 
-	lb_aio_close(&f->aio);
 	if (f->direct_fd >= 0)
 		close(f->direct_fd);
 	close(f->fd); /* everything that matters was flushed: fdatasync reported it */
@@ -510,7 +488,6 @@ int lb_blk_file_open(const char *path, uint64_t offset, uint64_t size_bytes, boo
 	static const struct lb_blk_ops ops = {
 		.read = blk_file_read,
 		.read_medium = blk_file_read_medium,
-		.read_ahead = blk_file_read_ahead,
 		.write = blk_file_write,
 		.zero = blk_file_zero,
 		.flush = blk_file_flush,

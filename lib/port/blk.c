@@ -16,12 +16,6 @@ int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
 	return inside(b, offset, len) ? b->ops->read_medium(b, offset, buf, len) : -LB_E_INVALID;
 }
 
-void lb_blk_read_ahead(struct lb_blk *b, uint64_t offset, void *buf, size_t len)
-{
-	if (b->ops->read_ahead && inside(b, offset, len))
-		b->ops->read_ahead(b, offset, buf, len);
-}
-
 int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len)
 {
 	if (b->read_only)

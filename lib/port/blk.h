@@ -28,11 +28,6 @@ struct lb_blk_ops {
 	 * on may get what the medium held at the call before, if nothing was written since
 	 */
 	int (*read_medium)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
-	/*
-	 * Begins what the next call will be, a read_medium with the same arguments; @buf is the
-	 * port's until then. May be NULL, may do nothing, and cannot fail: read_medium tells.
-	 */
-	void (*read_ahead)(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
 	/* durable only after flush; a cut may keep, lose or tear it, and reorder it */
 	int (*write)(struct lb_blk *b, uint64_t offset, const void *buf, size_t len);
 	/*
@@ -66,7 +61,6 @@ struct lb_blk {
  */
 int lb_blk_read(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
 int lb_blk_read_medium(struct lb_blk *b, uint64_t offset, void *buf, size_t len) LB_MUST_CHECK;
-void lb_blk_read_ahead(struct lb_blk *b, uint64_t offset, void *buf, size_t len);
 int lb_blk_write(struct lb_blk *b, uint64_t offset, const void *buf, size_t len) LB_MUST_CHECK;
 /* 1: zeros are there, durable after a flush; 0: nothing promised, write them; or a failure. */
 int lb_blk_zero(struct lb_blk *b, uint64_t offset, uint64_t len) LB_MUST_CHECK;

@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the medium holds at the places of an image's chunks. It is read in long pieces, from block
- * to block, into the window's memory; in a long run into one half of it, while what is in the other is judged.
+ * to block, into one half of the window's memory, by the worker, while what is in the other is judged;
+ * who is done first helps with the digests.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "update/internal.h"
 
 #define PIECE_BYTES (512u * LB_KIB)
-/* To read ahead in less gains nothing: Linux takes 30 to 40 ms to end it, in which so much is digested. */
-#define AHEAD_BYTES (32u * LB_MIB)
-#define SIDE_BY_SIDE 32u  /* chunks whose digests are worked out together */
+#define CHUNKS_MOST 128u /* that a piece holds as a whole; what would be more is read in the next one */
+#define TOGETHER 4u	 /* digests that are taken at a time */
 #define BLOCK_BYTES 4096u /* pieces begin and end with one: nothing is read twice, or copied */
+
+/* From block to block, as far as the slot has them. */
+struct piece {
+	uint64_t from, to; /* equal: none */
+	uint8_t *bytes;
+	int result; /* of reading it */
+};
+
+/* Chunks that lie in one piece as a whole, one behind the other. */
+struct batch {
+	struct lb_chunk_cursor first;
+	uint32_t count;
+	const uint8_t *bytes;
+	struct lb_sha256_message messages[CHUNKS_MOST]; /* of those that are not zeros */
+	uint32_t message_count;
+	atomic_uint taken; /* of the messages: somebody works, or has worked on them */
+};
 
 struct scan {
 	struct lb_update *u;
@@ -24,15 +42,10 @@ struct scan {
 	struct lb_chunk chunk; /* that was begun, while @begun */
 	bool begun, zeros;
 	struct lb_sha256 sha;
-	uint8_t *memory;
-	size_t room, piece_bytes;
-	bool ahead; /* one piece is read while the other is judged */
-};
-
-/* From block to block, as far as the slot has them. */
-struct piece {
-	uint64_t from, to;
-	uint8_t *bytes;
+	uint8_t *memory; /* of two pieces */
+	size_t piece_bytes;
+	struct piece coming; /* the worker's while it works, ... */
+	struct batch batch;  /* ... and partly this one */
 };
 
 static uint64_t block_down(uint64_t at)
@@ -88,44 +101,59 @@ static uint64_t judge_part(struct scan *s, const uint8_t *bytes, uint64_t at, ui
 	return at + n;
 }
 
-/* The chunks that begin at @at and end before @to, as many as go side by side; returns where the last one ends. */
-static uint64_t judge_whole(struct scan *s, const uint8_t *bytes, uint64_t at, uint64_t to)
+/* ---- chunks that lie in a piece as a whole ---- */
+
+/* Those of @p up to @to, behind the one that was begun. Returns @to, or where they end if there are too many. */
+static uint64_t gather(struct scan *s, const struct piece *p, uint64_t to)
 {
-	struct lb_sha256_message messages[SIDE_BY_SIDE], *m = messages;
-	struct lb_chunk chunks[SIDE_BY_SIDE];
-	struct lb_chunk_cursor next = s->next;
-	uint32_t count = 0;
+	struct batch *b = &s->batch;
+	struct lb_chunk_cursor at = s->next;
+	struct lb_chunk c;
 
-	while (count < SIDE_BY_SIDE && lb_index_next(&s->im->index, &next, &chunks[count]) &&
-	       next.offset <= to) {
-		const struct lb_chunk *c = &chunks[count++];
-
-		if (c->type != LB_CHUNK_ZERO)
-			*m++ = (struct lb_sha256_message){ .data = bytes + (c->offset - at), .len = c->length };
-		s->next = next;
+	b->first = at;
+	b->count = b->message_count = 0;
+	b->bytes = p->bytes + (at.offset < to ? at.offset - p->from : 0);
+	atomic_store(&b->taken, 0);
+	while (b->count < CHUNKS_MOST && lb_index_next(&s->im->index, &at, &c) && at.offset <= to) {
+		if (c.type != LB_CHUNK_ZERO)
+			b->messages[b->message_count++] = (struct lb_sha256_message){
+				.data = b->bytes + (c.offset - b->first.offset), .len = c.length,
+			};
+		b->count++;
+		s->next = at;
 	}
-	lb_sha256_many(messages, (size_t)(m - messages));
-	m = messages;
-	for (const struct lb_chunk *c = chunks; c < chunks + count; c++)
-		settle(s, c,
-		       c->type == LB_CHUNK_ZERO
-			       ? lb_bytes_all_zero(bytes + (c->offset - at), c->length)
-			       : !memcmp(m++->digest, c->sha256, LB_SHA256_BYTES));
-	return s->next.offset;
+	return b->count < CHUNKS_MOST ? to : s->next.offset;
 }
 
-/* @bytes are those of the image from @at to @to: every chunk that ends there is found, or not. */
-static void judge(struct scan *s, const uint8_t *bytes, uint64_t at, uint64_t to)
+/* Whoever calls works on what nobody else works on, until nothing is left to take. */
+static void digest_batch(struct batch *b)
 {
-	while (at < to) {
-		uint64_t end = s->begun ? at : judge_whole(s, bytes, at, to);
+	for (;;) {
+		uint32_t i = atomic_fetch_add(&b->taken, TOGETHER);
 
-		if (end == at)
-			end = judge_part(s, bytes, at, to);
-		bytes += end - at;
-		at = end;
+		if (i >= b->message_count)
+			return;
+		lb_sha256_many(b->messages + i,
+			       b->message_count - i < TOGETHER ? b->message_count - i : TOGETHER);
 	}
 }
+
+/* All that was taken has been done. */
+static void settle_batch(struct scan *s)
+{
+	struct batch *b = &s->batch;
+	const struct lb_sha256_message *m = b->messages;
+	struct lb_chunk_cursor at = b->first;
+	struct lb_chunk c;
+
+	for (; b->count && lb_index_next(&s->im->index, &at, &c); b->count--)
+		settle(s, &c,
+		       c.type == LB_CHUNK_ZERO
+			       ? lb_bytes_all_zero(b->bytes + (c.offset - b->first.offset), c.length)
+			       : !memcmp(m++->digest, c.sha256, LB_SHA256_BYTES));
+}
+
+/* ---- pieces ---- */
 
 /*
  * A piece that ends at @to cannot be read as a whole: the chunks that reach into it, one by one.
@@ -147,56 +175,76 @@ static int one_by_one(struct scan *s, uint64_t to, uint64_t *ret_end)
 	return 0;
 }
 
-/* For a run of @bytes. What is in a cache is not waited for: the processor's likes short pieces. */
-static void choose_pieces(struct scan *s, uint64_t bytes)
-{
-	bool medium = s->reader == lb_blk_read_medium;
-	size_t most = PIECE_BYTES, room = s->room;
-
-	s->ahead = medium && bytes >= AHEAD_BYTES;
-	if (s->ahead)
-		room /= 2;
-	else if (medium)
-		most *= 2;
-	s->piece_bytes = block_down(room < most ? room : most);
-}
-
 static struct piece piece_at(const struct scan *s, uint64_t at, uint64_t end, unsigned int turn)
 {
 	uint64_t from = block_down(at), blocks_end = block_down(end + BLOCK_BYTES - 1);
-	struct piece p = { from, from + s->piece_bytes, s->memory };
+	struct piece p = { from, from + s->piece_bytes, s->memory + turn % 2 * s->piece_bytes, 0 };
 
-	if (s->ahead && turn % 2)
-		p.bytes += s->piece_bytes;
 	if (p.to >= blocks_end) /* the slot may end within a block */
 		p.to = blocks_end <= s->im->blk->size_bytes ? blocks_end : end;
+	if (at >= end)
+		p.to = from;
 	return p;
+}
+
+/* The worker's part. */
+static void work(void *ctx)
+{
+	struct scan *s = ctx;
+	struct piece *p = &s->coming;
+
+	if (p->from < p->to)
+		p->result = s->reader(s->im->blk, p->from, p->bytes, (size_t)(p->to - p->from));
+	digest_batch(&s->batch);
+}
+
+static void start_reading(struct scan *s, uint64_t at, uint64_t end, unsigned int turn)
+{
+	s->coming = piece_at(s, at, end, turn);
+	lb_worker_start(s->u->window.worker, work, s);
+}
+
+/* What of the run that ends at @end lies in @p, from @at on, while the next piece is read; returns where that ends. */
+static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, uint64_t end, unsigned int turn)
+{
+	uint64_t to = gather(s, p, p->to < end ? p->to : end);
+
+	start_reading(s, to, end, turn + 1);
+	if (s->begun)
+		at = judge_part(s, p->bytes + (at - p->from), at, to);
+	digest_batch(&s->batch);
+	if (s->batch.count)
+		at = s->next.offset;
+	if (at < to)
+		at = judge_part(s, p->bytes + (at - p->from), at, to);
+	return at;
 }
 
 /* Chunks that lie side by side, from the next one on, up to @end. */
 static int scan_run(struct scan *s, uint64_t end)
 {
-	struct lb_blk *blk = s->im->blk;
+	struct lb_worker *worker = s->u->window.worker;
 	uint64_t at = s->next.offset;
 
-	choose_pieces(s, end - at);
+	start_reading(s, at, end, 0);
 	for (unsigned int turn = 0; at < end; turn++) {
-		struct piece p = piece_at(s, at, end, turn), ahead = piece_at(s, p.to, end, turn + 1);
-		uint64_t to = p.to < end ? p.to : end;
-		int r = s->reader(blk, p.from, p.bytes, (size_t)(p.to - p.from));
+		struct piece p;
+		int r;
 
-		if (!r) {
-			if (p.to < end && s->ahead)
-				lb_blk_read_ahead(blk, ahead.from, ahead.bytes,
-						  (size_t)(ahead.to - ahead.from));
-			judge(s, p.bytes + (at - p.from), at, to);
-			at = to;
-		} else if (r == -LB_E_IO) {
-			r = one_by_one(s, to, &at);
+		lb_worker_wait(worker);
+		settle_batch(s);
+		p = s->coming;
+		if (!p.result) {
+			at = judge(s, &p, at, end, turn);
+			continue;
 		}
+		r = p.result == -LB_E_IO ? one_by_one(s, p.to < end ? p.to : end, &at) : p.result;
 		if (r)
 			return r;
+		start_reading(s, at, end, turn + 1);
 	}
+	lb_worker_wait(worker);
+	settle_batch(s);
 	return 0;
 }
 
@@ -216,9 +264,11 @@ int lb_scan(struct lb_update *u, struct lb_update_image *im, lb_blk_reader *read
 {
 	struct scan s = { .u = u, .im = im, .reader = reader, .found = found, .ctx = ctx };
 	struct lb_chunk_cursor at = { 0 };
+	size_t room;
 	int r = 0;
 
-	s.memory = lb_window_lend(&u->window, &s.room);
+	s.memory = lb_window_lend(&u->window, &room);
+	s.piece_bytes = block_down(room / 2 < PIECE_BYTES ? room / 2 : PIECE_BYTES);
 	while (!r && at.next < im->index.chunk_count) {
 		struct lb_chunk_cursor before = at;
 		struct lb_chunk c;

@@ -16,9 +16,7 @@ from device import MIB, STATE
 from test_install import check_installed
 
 CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)")
-AHEAD = re.compile(r"aio_lio_opcode=IOCB_CMD_PREAD,.*aio_fildes=(\d+),.*aio_offset=(\d+)")
-READ = re.compile(r"\bres=(\d+)")
-CALLS = "openat,pread64,pwrite64,fdatasync,sync_file_range,io_submit,io_getevents"
+CALLS = "openat,pread64,pwrite64,fdatasync,sync_file_range"
 
 
 def whole_calls(lines):
@@ -39,7 +37,7 @@ class Trace:
 
     def __init__(self, device, lines):
         self.device, self.steps = device, []
-        self.fds, self.direct, self.ahead = {}, set(), {}
+        self.fds, self.direct = {}, set()
         for line in whole_calls(lines):
             call = CALL.match(line)
             if call and int(call.group(3)) >= 0:
@@ -60,9 +58,6 @@ class Trace:
                 if "O_DIRECT" in args:
                     self.direct.add(result)
             return
-        if call in ("io_submit", "io_getevents"):
-            self.note_ahead(call, args.split(",")[0], args)
-            return
         fd = int(args.split(",")[0])
         if fd not in self.fds:
             return
@@ -82,16 +77,6 @@ class Trace:
             self.steps.append(("write", name, at, result))
         elif fd in self.direct:
             self.steps.append(("medium", name, at, result))
-
-    def note_ahead(self, call, context, args):
-        """What was begun counts when it has arrived, as what it said it was."""
-        if call == "io_submit":
-            fd, offset = map(int, AHEAD.search(args).groups())
-            assert fd in self.direct and context not in self.ahead
-            self.ahead[context] = offset
-            return
-        name, at = self.region(self.ahead.pop(context))
-        self.steps.append(("medium", name, at, int(READ.search(args)[1])))
 
     def first(self, what, regions):
         return next(i for i, s in enumerate(self.steps) if s[0] == what and s[1] in regions)

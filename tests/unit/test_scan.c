@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is right on the medium, read in long pieces; and what need not be read twice. */
+#include "linux/worker.h"
 #include "update_scene.h"
 
 #define SEEDS 60u
+
+enum who { LATE, NOBODY, THREAD }; /* late: as in all scenes */
 
 /* Chunks of 1 to 90,000 bytes, some of zeros, some twice; sometimes so short that hundreds lie in a piece. */
 static struct scene *new_scene(uint32_t seed, uint32_t chunks)
@@ -55,11 +58,14 @@ static void expect_what_is_there(struct scene *s)
 	}
 }
 
-/* Slots end with a block, within one, and with the image. */
+/* Slots end with a block, within one, and with the image; read by nobody else, by who is late, by a thread. */
 static void every_chunk_is_judged_by_itself(void **state)
 {
+	struct lb_worker *thread = lb_worker_open();
+
+	assert_non_null(thread);
 	for (uint32_t seed = 0; seed < SEEDS; seed++) {
-		struct scene *s = new_scene(seed, 1 + seed * 2);
+		struct scene *s = new_scene(seed, 1 + seed * (seed % 5 == 3 ? 20 : 2));
 		size_t len = s->image[0].len;
 
 		begin(s, seed % 3 == 0 ? len : seed % 3 == 1 ? len + 1 + below(9000) : (len + 4096) / 4096 * 4096);
@@ -69,6 +75,8 @@ static void every_chunk_is_judged_by_itself(void **state)
 			s->slot[0].bad_at = below((uint32_t)len);
 			s->slot[0].bad_len = 1 + below(5000);
 		}
+		if (seed / 3 % 3 != LATE)
+			lb_update_use_worker(&s->u, seed / 3 % 3 == NOBODY ? NULL : thread);
 		assert_int_equal(lb_update_plan(&s->u, NULL), 0);
 		assert_int_equal(s->u.counters.total_bytes, len);
 		assert_int_equal(s->u.counters.chunks, s->image[0].count);
@@ -76,6 +84,7 @@ static void every_chunk_is_judged_by_itself(void **state)
 		s->slot[0].bad_len = 0;
 		end(s);
 	}
+	lb_worker_close(thread);
 }
 
 /* A hundred chunks, of which number 50 is new. */
