@@ -200,7 +200,11 @@ static int bring_chunk(struct lb_update *u, struct lb_update_image *im, const st
 	if (lb_stream_takes(u, c))
 		return lb_stream_add(u, im, c, at, err);
 	r = lb_stream_settle(u, err);
-	return r ? r : apply_chunk(u, im, c, err);
+	if (!r)
+		r = apply_chunk(u, im, c, err);
+	if (!r)
+		lb_stream_absolve(u, c);
+	return r;
 }
 
 static int apply_image(struct lb_update *u, struct lb_update_image *im, struct lb_error *err)

@@ -29,10 +29,10 @@ int lb_fetch_seek(struct lb_update *u, uint64_t at, uint64_t run, struct lb_erro
 {
 	int r = lb_source_seek(u->src, at, run, err);
 
+	u->src_pos = at;
+	u->src_end = r ? 0 : at + run;
 	if (r)
 		return r;
-	u->src_pos = at;
-	u->src_end = at + run;
 	u->counters.ranges++;
 	return 0;
 }

@@ -196,6 +196,13 @@ static inline bool lb_stream_blames(const struct lb_update *u, const struct lb_c
 	return c->number == u->stream.again.next && c->number < u->stream.alone_below;
 }
 
+/* It came out right: if its bytes are asked for again, as another chunk's original, it is for another reason. */
+static inline void lb_stream_absolve(struct lb_update *u, const struct lb_chunk *c)
+{
+	if (lb_stream_blames(u, c))
+		u->stream.again.next = UINT32_MAX;
+}
+
 /* And are its stored bytes in u->stored_buf? */
 static inline bool lb_stream_holds(const struct lb_update *u, const struct lb_chunk *c)
 {

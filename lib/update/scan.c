@@ -15,9 +15,16 @@
 #define TOGETHER 4u	 /* digests that are taken at a time */
 #define BLOCK_BYTES 4096u /* pieces begin and end with one: nothing is read twice, or copied */
 
+/* Chunks that lie side by side and are not proven. */
+struct run {
+	struct lb_chunk_cursor first, behind;
+};
+
 /* From block to block, as far as the slot has them. */
 struct piece {
-	uint64_t from, to; /* equal: none */
+	uint64_t from, to; /* equal: there is none */
+	uint64_t end;	   /* of its run, in it or behind it */
+	bool begins;	   /* the run */
 	uint8_t *bytes;
 	int result; /* of reading it */
 };
@@ -44,6 +51,7 @@ struct scan {
 	struct lb_sha256 sha;
 	uint8_t *memory; /* of two pieces */
 	size_t piece_bytes;
+	struct run run;	     /* that is being read */
 	struct piece coming; /* the worker's while it works, ... */
 	struct batch batch;  /* ... and partly this one */
 };
@@ -175,15 +183,42 @@ static int one_by_one(struct scan *s, uint64_t to, uint64_t *ret_end)
 	return 0;
 }
 
-static struct piece piece_at(const struct scan *s, uint64_t at, uint64_t end, unsigned int turn)
+/* Goes on to the run behind this one; false: there is none. */
+static bool next_run(struct scan *s)
 {
-	uint64_t from = block_down(at), blocks_end = block_down(end + BLOCK_BYTES - 1);
-	struct piece p = { from, from + s->piece_bytes, s->memory + turn % 2 * s->piece_bytes, 0 };
+	const struct lb_update_image *im = s->im;
+	struct lb_chunk_cursor at = s->run.behind;
+	struct lb_chunk c;
 
+	do {
+		s->run.first = at;
+		if (!lb_index_next(&im->index, &at, &c))
+			return false;
+	} while (lb_bit(im->proven, c.number));
+	do {
+		s->run.behind = at;
+	} while (lb_index_next(&im->index, &at, &c) && !lb_bit(im->proven, c.number));
+	return true;
+}
+
+/* From @at on, or from where the next run begins. */
+static struct piece piece_at(struct scan *s, uint64_t at, unsigned int turn)
+{
+	struct piece p = { .bytes = s->memory + turn % 2 * s->piece_bytes };
+	uint64_t blocks_end;
+
+	if (at >= s->run.behind.offset) {
+		if (!next_run(s))
+			return p;
+		p.begins = true;
+		at = s->run.first.offset;
+	}
+	p.end = s->run.behind.offset;
+	p.from = block_down(at);
+	p.to = p.from + s->piece_bytes;
+	blocks_end = block_down(p.end + BLOCK_BYTES - 1);
 	if (p.to >= blocks_end) /* the slot may end within a block */
-		p.to = blocks_end <= s->im->blk->size_bytes ? blocks_end : end;
-	if (at >= end)
-		p.to = from;
+		p.to = blocks_end <= s->im->blk->size_bytes ? blocks_end : p.end;
 	return p;
 }
 
@@ -198,18 +233,23 @@ static void work(void *ctx)
 	digest_batch(&s->batch);
 }
 
-static void start_reading(struct scan *s, uint64_t at, uint64_t end, unsigned int turn)
+static void start_reading(struct scan *s, uint64_t at, unsigned int turn)
 {
-	s->coming = piece_at(s, at, end, turn);
+	s->coming = piece_at(s, at, turn);
 	lb_worker_start(s->u->window.worker, work, s);
 }
 
-/* What of the run that ends at @end lies in @p, from @at on, while the next piece is read; returns where that ends. */
-static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, uint64_t end, unsigned int turn)
+static uint64_t judged_to(const struct piece *p)
 {
-	uint64_t to = gather(s, p, p->to < end ? p->to : end);
+	return p->to < p->end ? p->to : p->end;
+}
 
-	start_reading(s, to, end, turn + 1);
+/* What lies in @p, from @at on, while the next piece is read; returns where that ends. */
+static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, unsigned int turn)
+{
+	uint64_t to = gather(s, p, judged_to(p));
+
+	start_reading(s, to, turn + 1);
 	if (s->begun)
 		at = judge_part(s, p->bytes + (at - p->from), at, to);
 	digest_batch(&s->batch);
@@ -220,65 +260,36 @@ static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, uint64
 	return at;
 }
 
-/* Chunks that lie side by side, from the next one on, up to @end. */
-static int scan_run(struct scan *s, uint64_t end)
-{
-	struct lb_worker *worker = s->u->window.worker;
-	uint64_t at = s->next.offset;
-
-	start_reading(s, at, end, 0);
-	for (unsigned int turn = 0; at < end; turn++) {
-		struct piece p;
-		int r;
-
-		lb_worker_wait(worker);
-		settle_batch(s);
-		p = s->coming;
-		if (!p.result) {
-			at = judge(s, &p, at, end, turn);
-			continue;
-		}
-		r = p.result == -LB_E_IO ? one_by_one(s, p.to < end ? p.to : end, &at) : p.result;
-		if (r)
-			return r;
-		start_reading(s, at, end, turn + 1);
-	}
-	lb_worker_wait(worker);
-	settle_batch(s);
-	return 0;
-}
-
-/* Where the run of chunks ends that begins with the one behind @at: before one that is proven, or at the end. */
-static uint64_t run_end(const struct lb_update_image *im, struct lb_chunk_cursor at)
-{
-	uint64_t end = at.offset;
-	struct lb_chunk c;
-
-	while (lb_index_next(&im->index, &at, &c) && !lb_bit(im->proven, c.number))
-		end = at.offset;
-	return end;
-}
-
 int lb_scan(struct lb_update *u, struct lb_update_image *im, lb_blk_reader *reader,
 	    lb_scan_found *found, void *ctx)
 {
 	struct scan s = { .u = u, .im = im, .reader = reader, .found = found, .ctx = ctx };
-	struct lb_chunk_cursor at = { 0 };
+	uint64_t at = 0;
 	size_t room;
-	int r = 0;
 
 	s.memory = lb_window_lend(&u->window, &room);
 	s.piece_bytes = block_down(room / 2 < PIECE_BYTES ? room / 2 : PIECE_BYTES);
-	while (!r && at.next < im->index.chunk_count) {
-		struct lb_chunk_cursor before = at;
-		struct lb_chunk c;
+	start_reading(&s, 0, 0);
+	for (unsigned int turn = 0;; turn++) {
+		struct piece p;
+		int r;
 
-		lb_index_next(&im->index, &at, &c);
-		if (lb_bit(im->proven, c.number))
+		lb_worker_wait(u->window.worker);
+		settle_batch(&s);
+		p = s.coming;
+		if (p.from == p.to)
+			return 0;
+		if (p.begins) {
+			s.next = s.run.first;
+			at = s.next.offset;
+		}
+		if (!p.result) {
+			at = judge(&s, &p, at, turn);
 			continue;
-		s.next = before;
-		r = scan_run(&s, run_end(im, before));
-		at = s.next;
+		}
+		r = p.result == -LB_E_IO ? one_by_one(&s, judged_to(&p), &at) : p.result;
+		if (r)
+			return r;
+		start_reading(&s, at, turn + 1);
 	}
-	return r;
 }
