@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the medium holds at the places of an image's chunks. It is read in long pieces, from block
- * to block, into one half of the window's memory, by the worker, while what is in the other is judged;
- * who is done first helps with the digests.
+ * to block, into one half of the window's memory; meanwhile the worker digests what is in the other, and
+ * who has read helps.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -51,9 +51,8 @@ struct scan {
 	struct lb_sha256 sha;
 	uint8_t *memory; /* of two pieces */
 	size_t piece_bytes;
-	struct run run;	     /* that is being read */
-	struct piece coming; /* the worker's while it works, ... */
-	struct batch batch;  /* ... and partly this one */
+	struct run run; /* that is being read */
+	struct batch batch;
 };
 
 static uint64_t block_down(uint64_t at)
@@ -133,9 +132,11 @@ static uint64_t gather(struct scan *s, const struct piece *p, uint64_t to)
 	return b->count < CHUNKS_MOST ? to : s->next.offset;
 }
 
-/* Whoever calls works on what nobody else works on, until nothing is left to take. */
-static void digest_batch(struct batch *b)
+/* Two threads may be in here: each takes what nobody has taken, until nothing is left. */
+static void digest_batch(void *ctx)
 {
+	struct batch *b = ctx;
+
 	for (;;) {
 		uint32_t i = atomic_fetch_add(&b->taken, TOGETHER);
 
@@ -146,7 +147,7 @@ static void digest_batch(struct batch *b)
 	}
 }
 
-/* All that was taken has been done. */
+/* After nobody is in digest_batch(). */
 static void settle_batch(struct scan *s)
 {
 	struct batch *b = &s->batch;
@@ -154,7 +155,7 @@ static void settle_batch(struct scan *s)
 	struct lb_chunk_cursor at = b->first;
 	struct lb_chunk c;
 
-	for (; b->count && lb_index_next(&s->im->index, &at, &c); b->count--)
+	for (uint32_t i = 0; i < b->count && lb_index_next(&s->im->index, &at, &c); i++)
 		settle(s, &c,
 		       c.type == LB_CHUNK_ZERO
 			       ? lb_bytes_all_zero(b->bytes + (c.offset - b->first.offset), c.length)
@@ -222,21 +223,13 @@ static struct piece piece_at(struct scan *s, uint64_t at, unsigned int turn)
 	return p;
 }
 
-/* The worker's part. */
-static void work(void *ctx)
+static struct piece read_piece(struct scan *s, uint64_t at, unsigned int turn)
 {
-	struct scan *s = ctx;
-	struct piece *p = &s->coming;
+	struct piece p = piece_at(s, at, turn);
 
-	if (p->from < p->to)
-		p->result = s->reader(s->im->blk, p->from, p->bytes, (size_t)(p->to - p->from));
-	digest_batch(&s->batch);
-}
-
-static void start_reading(struct scan *s, uint64_t at, unsigned int turn)
-{
-	s->coming = piece_at(s, at, turn);
-	lb_worker_start(s->u->window.worker, work, s);
+	if (p.from < p.to)
+		p.result = s->reader(s->im->blk, p.from, p.bytes, (size_t)(p.to - p.from));
+	return p;
 }
 
 static uint64_t judged_to(const struct piece *p)
@@ -244,17 +237,23 @@ static uint64_t judged_to(const struct piece *p)
 	return p->to < p->end ? p->to : p->end;
 }
 
-/* What lies in @p, from @at on, while the next piece is read; returns where that ends. */
-static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, unsigned int turn)
+/* What lies in @p, from @at on, while @ret_next is read; returns where that ends. */
+static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, unsigned int turn,
+		      struct piece *ret_next)
 {
+	struct lb_worker *worker = s->u->window.worker;
 	uint64_t to = gather(s, p, judged_to(p));
 
-	start_reading(s, to, turn + 1);
+	lb_worker_start(worker, digest_batch, &s->batch);
+	*ret_next = read_piece(s, to, turn + 1);
 	if (s->begun)
 		at = judge_part(s, p->bytes + (at - p->from), at, to);
 	digest_batch(&s->batch);
-	if (s->batch.count)
+	lb_worker_wait(worker);
+	if (s->batch.count) {
+		settle_batch(s);
 		at = s->next.offset;
+	}
 	if (at < to)
 		at = judge_part(s, p->bytes + (at - p->from), at, to);
 	return at;
@@ -266,30 +265,26 @@ int lb_scan(struct lb_update *u, struct lb_update_image *im, lb_blk_reader *read
 	struct scan s = { .u = u, .im = im, .reader = reader, .found = found, .ctx = ctx };
 	uint64_t at = 0;
 	size_t room;
+	struct piece p, next;
 
 	s.memory = lb_window_lend(&u->window, &room);
 	s.piece_bytes = block_down(room / 2 < PIECE_BYTES ? room / 2 : PIECE_BYTES);
-	start_reading(&s, 0, 0);
-	for (unsigned int turn = 0;; turn++) {
-		struct piece p;
+	p = read_piece(&s, 0, 0);
+	for (unsigned int turn = 0; p.from < p.to; turn++, p = next) {
 		int r;
 
-		lb_worker_wait(u->window.worker);
-		settle_batch(&s);
-		p = s.coming;
-		if (p.from == p.to)
-			return 0;
 		if (p.begins) {
 			s.next = s.run.first;
 			at = s.next.offset;
 		}
 		if (!p.result) {
-			at = judge(&s, &p, at, turn);
+			at = judge(&s, &p, at, turn, &next);
 			continue;
 		}
 		r = p.result == -LB_E_IO ? one_by_one(&s, judged_to(&p), &at) : p.result;
 		if (r)
 			return r;
-		start_reading(&s, at, turn + 1);
+		next = read_piece(&s, at, turn + 1);
 	}
+	return 0;
 }

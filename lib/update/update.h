@@ -74,7 +74,7 @@ struct lb_update_counters {
 typedef void lb_update_progress(void *ctx, const char *step, const char *image,
 				const struct lb_update_counters *c);
 
-/* Told while it works, in the caller's thread; another one may be reading a slot meanwhile. Every pointer may be NULL. */
+/* Told while it works, in the caller's thread; every pointer may be NULL. */
 struct lb_update_observer {
 	void *ctx;
 	/*
