@@ -22,7 +22,7 @@ static uint64_t run_length(const struct lb_update *u, const struct lb_update_ima
 			break;
 		length += c.stored_length;
 	}
-	return length;
+	return length > first->stored_length ? length : first->stored_length; /* at least what is asked for */
 }
 
 int lb_fetch_seek(struct lb_update *u, uint64_t at, uint64_t run, struct lb_error *err)

@@ -7,10 +7,10 @@
 
 enum who { LATE, NOBODY, THREAD }; /* late: as in all scenes */
 
-/* Chunks of 1 to 90,000 bytes, some of zeros, some twice; sometimes so short that hundreds lie in a piece. */
+/* Chunks of 1 to 90,000 bytes, some of zeros, some twice; sometimes so short that a piece has more than go together. */
 static struct scene *new_scene(uint32_t seed, uint32_t chunks)
 {
-	uint32_t longest = seed % 5 == 3 ? 3000 : 90000;
+	uint32_t longest = seed % 5 == 3 ? 600 : 90000;
 	struct scene *s = calloc(1, sizeof(*s));
 	struct image *im = &s->image[0];
 	size_t at = 0;
@@ -42,20 +42,51 @@ static void end(struct scene *s)
 	free(s);
 }
 
-/* One chunk after the other, as plainly as it can be said. */
+/* Is chunk @n of @length bytes at @at in its place? As plainly as it can be said. */
+static bool is_there(const struct scene *s, uint64_t at, uint32_t length)
+{
+	const struct ram_blk *slot = &s->slot[0];
+
+	if (slot->bad_len && slot->bad_at < at + length && at < slot->bad_at + slot->bad_len)
+		return false;
+	return !memcmp(s->image[0].bytes + at, slot->bytes + at, length);
+}
+
 static void expect_what_is_there(struct scene *s)
 {
 	const struct image *im = &s->image[0];
-	const struct ram_blk *slot = &s->slot[0];
 	size_t at = 0;
 
-	for (uint32_t n = 0; n < im->count; at += im->chunk[n++]) {
-		bool right = !memcmp(im->bytes + at, slot->bytes + at, im->chunk[n]);
+	for (uint32_t n = 0; n < im->count; at += im->chunk[n++])
+		assert_int_equal(lb_chunk_is_right(&s->u.images[0], n), is_there(s, at, im->chunk[n]));
+}
 
-		if (slot->bad_len && slot->bad_at < at + im->chunk[n] && at < slot->bad_at + slot->bad_len)
-			right = false;
-		assert_int_equal(lb_chunk_is_right(&s->u.images[0], n), right);
+/* Places that hold something else, and at times one that cannot be read. */
+static void spoil(struct scene *s, uint32_t seed)
+{
+	uint32_t len = (uint32_t)s->image[0].len;
+
+	for (uint32_t spoilt = below(6); spoilt; spoilt--)
+		s->slot[0].bytes[below(len)] ^= 0x40;
+	if (seed % 4 == 3) {
+		s->slot[0].bad_at = below(len);
+		s->slot[0].bad_len = 1 + below(5000);
 	}
+}
+
+static size_t slot_size(const struct scene *s, uint32_t seed)
+{
+	size_t len = s->image[0].len;
+
+	return seed % 3 == 0 ? len : seed % 3 == 1 ? len + 1 + below(9000) : (len + 4096) / 4096 * 4096;
+}
+
+static void let_work(struct scene *s, uint32_t seed, struct lb_worker *thread)
+{
+	enum who who = seed / 3 % 3;
+
+	if (who != LATE)
+		lb_update_use_worker(&s->u, who == NOBODY ? NULL : thread);
 }
 
 /* Slots end with a block, within one, and with the image; read by nobody else, by who is late, by a thread. */
@@ -68,20 +99,59 @@ static void every_chunk_is_judged_by_itself(void **state)
 		struct scene *s = new_scene(seed, 1 + seed * (seed % 5 == 3 ? 20 : 2));
 		size_t len = s->image[0].len;
 
-		begin(s, seed % 3 == 0 ? len : seed % 3 == 1 ? len + 1 + below(9000) : (len + 4096) / 4096 * 4096);
-		for (uint32_t spoilt = below(6); spoilt; spoilt--)
-			s->slot[0].bytes[below((uint32_t)len)] ^= 0x40;
-		if (seed % 4 == 3) { /* and some of it cannot be read */
-			s->slot[0].bad_at = below((uint32_t)len);
-			s->slot[0].bad_len = 1 + below(5000);
-		}
-		if (seed / 3 % 3 != LATE)
-			lb_update_use_worker(&s->u, seed / 3 % 3 == NOBODY ? NULL : thread);
+		begin(s, slot_size(s, seed));
+		spoil(s, seed);
+		let_work(s, seed, thread);
 		assert_int_equal(lb_update_plan(&s->u, NULL), 0);
 		assert_int_equal(s->u.counters.total_bytes, len);
 		assert_int_equal(s->u.counters.chunks, s->image[0].count);
 		expect_what_is_there(s);
 		s->slot[0].bad_len = 0;
+		end(s);
+	}
+	lb_worker_close(thread);
+}
+
+struct finding {
+	const struct scene *s;
+	uint32_t next;
+	bool proven[CHUNKS_MAX]; /* before */
+};
+
+static void next_is_found(void *ctx, struct lb_update_image *im, const struct lb_chunk *c, bool right)
+{
+	struct finding *f = ctx;
+
+	while (f->proven[f->next])
+		f->next++;
+	assert_int_equal(c->number, f->next++);
+	assert_int_equal(right, is_there(f->s, c->offset, c->length));
+	assert_int_equal(lb_bit(im->proven, c->number), right);
+}
+
+/* Each that is not proven once, in order; the others not at all. */
+static void what_is_proven_is_left_out(void **state)
+{
+	struct lb_worker *thread = lb_worker_open();
+
+	assert_non_null(thread);
+	for (uint32_t seed = 0; seed < 3 * SEEDS; seed++) {
+		struct scene *s = new_scene(seed, 1 + seed % SEEDS * (seed % 5 == 3 ? 20 : 2));
+		struct lb_update_image *im = &s->u.images[0];
+		struct finding f = { .s = s };
+
+		begin(s, slot_size(s, seed));
+		spoil(s, seed);
+		let_work(s, seed, thread);
+		for (uint32_t n = 0; n < s->image[0].count; n++) {
+			f.proven[n] = n && below(6) ? f.proven[n - 1] : !below(2);
+			lb_bit_set(im->proven, n, f.proven[n]);
+		}
+		assert_int_equal(lb_scan(&s->u, im, seed % 2 ? lb_blk_read : lb_blk_read_medium,
+					 next_is_found, &f), 0);
+		while (f.next < s->image[0].count && f.proven[f.next])
+			f.next++;
+		assert_int_equal(f.next, s->image[0].count);
 		end(s);
 	}
 	lb_worker_close(thread);
@@ -194,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_chunk_is_judged_by_itself),
+		cmocka_unit_test(what_is_proven_is_left_out),
 		cmocka_unit_test(what_the_plan_read_is_not_read_again),
 		cmocka_unit_test(what_lies_near_a_write_is_read_again),
 		cmocka_unit_test(what_was_seen_to_be_spoilt_is_read_again),
