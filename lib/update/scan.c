@@ -11,7 +11,7 @@
 #include "update/internal.h"
 
 #define PIECE_BYTES (512u * LB_KIB)
-#define CHUNKS_MOST 128u /* that a piece holds as a whole; what would be more is read in the next one */
+#define CHUNKS_MOST 128u /* in a batch: a piece that holds more has several */
 #define TOGETHER 4u	 /* digests that are taken at a time */
 #define BLOCK_BYTES 4096u /* pieces begin and end with one: nothing is read twice, or copied */
 
@@ -110,8 +110,8 @@ static uint64_t judge_part(struct scan *s, const uint8_t *bytes, uint64_t at, ui
 
 /* ---- chunks that lie in a piece as a whole ---- */
 
-/* Those of @p up to @to, behind the one that was begun. Returns @to, or where they end if there are too many. */
-static uint64_t gather(struct scan *s, const struct piece *p, uint64_t to)
+/* The next ones of @p up to @to, behind the one that was begun. */
+static void gather(struct scan *s, const struct piece *p, uint64_t to)
 {
 	struct batch *b = &s->batch;
 	struct lb_chunk_cursor at = s->next;
@@ -129,7 +129,6 @@ static uint64_t gather(struct scan *s, const struct piece *p, uint64_t to)
 		b->count++;
 		s->next = at;
 	}
-	return b->count < CHUNKS_MOST ? to : s->next.offset;
 }
 
 /* Two threads may be in here: each takes what nobody has taken, until nothing is left. */
@@ -147,19 +146,28 @@ static void digest_batch(void *ctx)
 	}
 }
 
-/* After nobody is in digest_batch(). */
-static void settle_batch(struct scan *s)
+static void begin_batch(struct scan *s, const struct piece *p, uint64_t to)
+{
+	gather(s, p, to);
+	lb_worker_start(s->u->window.worker, digest_batch, &s->batch);
+}
+
+/* Returns how many chunks were in it. */
+static uint32_t end_batch(struct scan *s)
 {
 	struct batch *b = &s->batch;
 	const struct lb_sha256_message *m = b->messages;
 	struct lb_chunk_cursor at = b->first;
 	struct lb_chunk c;
 
+	digest_batch(b);
+	lb_worker_wait(s->u->window.worker);
 	for (uint32_t i = 0; i < b->count && lb_index_next(&s->im->index, &at, &c); i++)
 		settle(s, &c,
 		       c.type == LB_CHUNK_ZERO
 			       ? lb_bytes_all_zero(b->bytes + (c.offset - b->first.offset), c.length)
 			       : !memcmp(m++->digest, c.sha256, LB_SHA256_BYTES));
+	return b->count;
 }
 
 /* ---- pieces ---- */
@@ -241,20 +249,17 @@ static uint64_t judged_to(const struct piece *p)
 static uint64_t judge(struct scan *s, const struct piece *p, uint64_t at, unsigned int turn,
 		      struct piece *ret_next)
 {
-	struct lb_worker *worker = s->u->window.worker;
-	uint64_t to = gather(s, p, judged_to(p));
+	uint64_t to = judged_to(p);
 
-	lb_worker_start(worker, digest_batch, &s->batch);
+	begin_batch(s, p, to);
 	*ret_next = read_piece(s, to, turn + 1);
 	if (s->begun)
 		at = judge_part(s, p->bytes + (at - p->from), at, to);
-	digest_batch(&s->batch);
-	lb_worker_wait(worker);
-	if (s->batch.count) {
-		settle_batch(s);
-		at = s->next.offset;
-	}
+	while (end_batch(s) == CHUNKS_MOST)
+		begin_batch(s, p, to);
 	if (at < to)
+		at = s->next.offset;
+	if (at < to) /* a chunk that ends behind it */
 		at = judge_part(s, p->bytes + (at - p->from), at, to);
 	return at;
 }
