@@ -9,6 +9,7 @@ struct lb_source_mem {
 	struct lb_source src;
 	const uint8_t *bytes; /* borrowed */
 	size_t len, offset;
+	size_t end; /* of what seek() announced: nobody gets more */
 };
 
 /* Use &@m->src from here on, while @bytes lives. */

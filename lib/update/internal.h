@@ -209,7 +209,7 @@ static inline bool lb_stream_holds(const struct lb_update *u, const struct lb_ch
 	return u->stream.holds && lb_stream_blames(u, c);
 }
 
-/* All of it is written; 0, LB_ALONE, or a failure of the slot. Before anything else is done with slots and window. */
+/* All of it is written; 0, LB_ALONE, or a failure of slot or source. Before anything else is done with slots and window. */
 int lb_stream_settle(struct lb_update *u, struct lb_error *err);
 
 /* ---- writing: apply.c ---- */

@@ -281,7 +281,7 @@ void lb_update_count(const struct lb_update *u, uint32_t number, struct lb_updat
  */
 int lb_update_apply(struct lb_update *u, struct lb_error *err) LB_MUST_CHECK;
 
-/* Between lb_update_load() and apply: what it decodes is checked and written beside it by @w, borrowed. */
+/* Between lb_update_load() and plan: @w, borrowed, digests what is read, and checks and writes what is decoded. */
 static inline void lb_update_use_worker(struct lb_update *u, struct lb_worker *w)
 {
 	u->window.worker = w;
