@@ -21,12 +21,12 @@ $(B)/bootscripts/factory.env: $(BOOT_NAMES)
 	$(Q)$(PYTHON) bootscripts/gen.py factory-env >$@
 
 $(B)/deps/linux/Image.lzma: $(wildcard deps/linux/*) deps/kbuild-config.sh deps/deps.list
-	$(Q)LB_BUILD=$(B) LB_CACHE=$(CACHE) deps/linux/build.sh
+	$(Q)env -u MAKEFLAGS LB_BUILD=$(B) LB_CACHE=$(CACHE) deps/linux/build.sh
 	@touch $@
 
 $(B)/deps/uboot-%/mkimage: $(wildcard deps/uboot/*) deps/kbuild-config.sh deps/deps.list \
 		$(B)/bootscripts/uboot.env $(B)/bootscripts/lifeboat-uboot.h
-	$(Q)LB_BUILD=$(B) LB_CACHE=$(CACHE) deps/uboot/build.sh $*
+	$(Q)env -u MAKEFLAGS LB_BUILD=$(B) LB_CACHE=$(CACHE) deps/uboot/build.sh $*
 	@touch $@
 
 .PRECIOUS: $(B)/deps/uboot-%/mkimage

@@ -29,7 +29,7 @@ DEPS_x86_64 := $(DEPENDENCY_LIBS:%=$(B)/deps/x86_64/%.stamp)
 DEPS_host := $(DEPENDENCY_LIBS:%=$(B)/deps/host/%.stamp)
 
 # $(call dependency,NAME[:FLAVOUR],VARIANT,FOLDER): copy it out of the cache or build it
-dependency = $(Q)LB_BUILD=$(B) CACHE=$(CACHE) deps/build.sh $(1) $(2) $(3)
+dependency = $(Q)env -u MAKEFLAGS LB_BUILD=$(B) CACHE=$(CACHE) deps/build.sh $(1) $(2) $(3)
 dependency_inputs = $(wildcard deps/$(1)/*) deps/deps.list deps/build.sh deps/toolchain.sh deps/recipe.sh
 
 define dependency_rule

@@ -36,9 +36,11 @@ $(WRONG)/recovery-%.itb: tests/board/wrong/init-% $(IMG)/recovery.itb
 		$(B)/deps/linux/Image.lzma:kernel.lzma $(IMG)/board.dtb:board.dtb \
 		$(WRONG)/ramdisk-$*.cpio.xz:ramdisk.cpio.xz
 
-.PHONY: board-test
+# images and bundles that the tests on it need: each of these files of rules adds its own
+.PHONY: board-files board-test
+board-files: images $(BOARD_TEST_IMAGES)
 ## board-test          tests on the emulated board, two at a time (T=name: only those)
-board-test: images $(BOARD_TEST_IMAGES)
+board-test: board-files
 	$(Q)LB_BUILD=$(B) $(PYTHON) -B -m pytest -q -p no:cacheprovider -n 2 \
 		$(if $(T),-k '$(T)') tests/board
 

@@ -71,4 +71,4 @@ $(UPD)/recovery-hasty.itb $(UPD)/recovery-brisk.itb $(UPD)/recovery-rom.itb $(UP
 		$(B)/deps/linux/Image.lzma:kernel.lzma $(IMG)/board.dtb:board.dtb \
 		$(UPD)/ramdisk-$*.cpio.xz:ramdisk.cpio.xz
 
-board-test: $(UPDATE_TEST_FILES)
+board-files: $(UPDATE_TEST_FILES)

@@ -14,4 +14,4 @@ $(MEDIA_TEST_FILES): $(UPD)/recovery-%.itb: tests/board/hasty.py tests/board/upd
 	$(Q)$(if $(filter sda,$*),sed -i '/^watch_media &/d' $(UPD)/root-$*/init)
 	$(Q)$(call recovery_of,$@,$(UPD)/root-$*)
 
-board-test: $(MEDIA_TEST_FILES)
+board-files: $(MEDIA_TEST_FILES)

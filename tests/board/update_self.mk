@@ -63,4 +63,4 @@ $(UPD)/recovery-2-%.lbu: $(UPD)/recovery-2-%.json $(B)/host/bin/lifeboat $(KEYS)
 
 .SECONDARY: $(SELF_UPDATES:%=$(UPD)/recovery-2-%.json) $(SELF_UPDATES:%=$(UPD)/recovery-2-%.itb)
 
-board-test: $(SELF_UPDATE_FILES)
+board-files: $(SELF_UPDATE_FILES)

@@ -83,5 +83,5 @@ $(DEB)/$(1)/card.img: images/disk.py $(BOARD_LAYOUT) $(IMG)/factory-env.bin $(IM
 endef
 $(foreach t,$(DEBIAN_TYPES),$(eval $(call debian_type,$(t))))
 
-board-test: $(DEBIAN_BOARD_FILES)
+board-files: $(DEBIAN_BOARD_FILES)
 board-test: export LB_DEBIAN_BOARD = $(DEBIAN_BOARD)
