@@ -24,7 +24,7 @@ $(call program,lifeboat,$(TOOLS_SRC),cov)
 ## coverage      lines of lib/ that unit tests, powercut, order-trace, corpora and net-test reach
 .PHONY: coverage
 coverage: $(COVERAGE_UNIT:%=$(B)/cov/bin/%) \
-	  $(foreach p,powercut order-trace flip httpcat netup,$(B)/cov/bin/$(p)) \
+	  $(foreach p,powercut order-trace httpcat netup,$(B)/cov/bin/$(p)) \
 	  $(patsubst tests/fuzz/%.c,$(B)/cov/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 	$(Q)$(PYTHON) tests/coverage/coverage.py $(B) all $(COVERAGE_UNIT)
 

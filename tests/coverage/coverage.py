@@ -157,7 +157,6 @@ def everything(build, unit):
         run(build, test)
     run(build, "order-trace")
     run(build, "powercut", "--quick")
-    run(build, "flip", "--quick")
     for name in PARSERS:
         run(build, "fuzz_" + name, f"tests/fuzz/corpus/{name}")
     bad = pytest(build, "net")

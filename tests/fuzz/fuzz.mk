@@ -52,7 +52,7 @@ fuzz-corpus: $(FUZZ_CHOSEN:%=$(B)/fuzz/bin/fuzz_%)
 fuzz-coverage: $(FUZZ_NAMES:%=$(B)/cov/bin/fuzz_%)
 	$(Q)$(PYTHON) tests/coverage/coverage.py $(B) fuzz
 
-$(call program,flip,tests/fuzz/flip.c tests/fuzz/alloc.c,asan cov,$(FUZZ_WRAP))
+$(call program,flip,tests/fuzz/flip.c tests/fuzz/alloc.c,asan,$(FUZZ_WRAP))
 
 ## flip-test     a bundle with every byte changed and every length, installed in memory
 .PHONY: flip-test
