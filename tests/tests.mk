@@ -16,10 +16,12 @@ unit-test: $(UNIT:%=$(B)/asan/bin/%)
 
 # Those that only compute go two at a time, what fails fast first, and the files of the board
 # are made beside them; those that a clock runs in have the machine to themselves.
-COMPUTING := lint unit-test fuzz-replay flip-test deps-test powercut model fuzz-coverage hardening coverage
-CLOCKED := cli-test net-test recovery-test agent-test bench-test size board-test soak
+COMPUTING := lint unit-test fuzz-replay flip-test deps-test powercut model fuzz-coverage hardening cli-test coverage
+CLOCKED := net-test recovery-test agent-test bench-test size board-test soak
 TIERS := $(COMPUTING) $(CLOCKED)
 LB_JOBS ?= 2
+# tests with a server mostly wait: so many at a time, where pytest can
+AT_ONCE = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 4')
 
 # both count in the same files: in `make check` the one waits for the other
 PASSED := $(B)/check

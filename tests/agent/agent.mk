@@ -2,7 +2,6 @@
 # lifeboat-agent as a program on files, with a real web server.
 
 AGENT_TEST := $(B)/tests/agent
-AGENT_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 2')
 
 ## agent-test    the agent on files: commands, refusals, daemon, health checks
 .PHONY: agent-test
@@ -11,4 +10,4 @@ agent-test: $(B)/asan/bin/lifeboat-agent $(B)/host/bin/lifeboat-agent \
 	@mkdir -p $(AGENT_TEST)
 	@echo "  TEST    agent"
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
-		--basetemp=$(AGENT_TEST)/tmp $(AGENT_TEST_JOBS) $(if $(filter command,$(origin T)),-k '$(T)') tests/agent
+		--basetemp=$(AGENT_TEST)/tmp $(AT_ONCE) $(if $(filter command,$(origin T)),-k '$(T)') tests/agent

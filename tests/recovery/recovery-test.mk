@@ -4,13 +4,11 @@
 RECOVERY_TEST := $(B)/tests/recovery
 RECOVERY_TEST_PROGRAMS := $(B)/host/bin/lifeboat $(B)/host/bin/lifeboat-recovery \
 	$(B)/asan/bin/lifeboat-recovery
-# in two processes where pytest can
-RECOVERY_TEST_JOBS = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf '%s' '-n 2')
 
 ## recovery-test  recovery on files: install, resume, network, refusals, memory
 .PHONY: recovery-test
 recovery-test: $(RECOVERY_TEST_PROGRAMS)
 	@mkdir -p $(RECOVERY_TEST) && rm -f $(RECOVERY_TEST)/*.json
 	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
-		--basetemp=$(RECOVERY_TEST)/tmp $(RECOVERY_TEST_JOBS) \
+		--basetemp=$(RECOVERY_TEST)/tmp $(AT_ONCE) \
 		$(if $(filter command,$(origin T)),-k '$(T)') $(RECOVERY_TEST_ARGS) tests/recovery
