@@ -321,7 +321,7 @@ static void a_wrong_chunk_ends_it_with_all_before_it_written(void **state)
 {
 	for (int compressed = 0; compressed < 2; compressed++) {
 		prefixes = compressed;
-		for (uint32_t n = 0; n < 120; n += 1 + n / 4)
+		for (uint32_t n = 0; n < 120; n += 1 + n / 9)
 			for (enum who who = NOBODY; who < WORKERS; who++)
 				for (enum harm harm = FRAME; harm < HARMS; harm++)
 					with_a_wrong_chunk(n, who, harm);
