@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Test tiers, quickest first; `make check` runs them all.
+# Test tiers; `make check` runs them all.
 
 -include $(wildcard tests/*/*.mk)
 
@@ -23,7 +23,7 @@ LB_JOBS ?= 2
 # tests with a server mostly wait: so many at a time, where pytest can
 AT_ONCE = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 4')
 
-# both count in the same files: in `make check` the one waits for the other
+# both count in the same files: in `make check` the one waits for the other, and is not tried if that fails
 PASSED := $(B)/check
 coverage: | $(if $(filter $(PASSED)/%,$(MAKECMDGOALS)),fuzz-coverage)
 

@@ -372,7 +372,7 @@ static void every_change(const char *bundle, const char *root, const char *key)
 	free(pem.bytes);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	every_change("small.lbu", "root.img", "key.pub.pem");
 	every_change("prefix.lbu", "prefix.img", "prefix.pub.pem");
