@@ -35,7 +35,7 @@ images="cpio xz-utils lzma zstd lz4 bzip2 gdisk fdisk squashfs-tools erofs-utils
 board="qemu-system-arm qemu-utils nginx-light openssl nbdkit nbdkit-plugin-python"
 
 # Tests and checks. u-boot-tools holds independent oracles: mkenvimage, dumpimage.
-tests="libcmocka-dev python3-pytest python3-pytest-xdist python3-cryptography u-boot-tools
+tests="libcmocka-dev python3-pytest python3-pytest-xdist python3-pytest-rerunfailures python3-cryptography u-boot-tools
 	qemu-user-static shellcheck cppcheck clang llvm libclang-rt-dev strace spin
 	busybox iproute2 mount chromium chromium-driver python3-selenium fonts-dejavu-core"
 

@@ -9,5 +9,5 @@ agent-test: $(B)/asan/bin/lifeboat-agent $(B)/host/bin/lifeboat-agent \
 		$(B)/asan/bin/lifeboat-recovery $(B)/host/bin/lifeboat
 	@mkdir -p $(AGENT_TEST)
 	@echo "  TEST    agent"
-	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
+	$(Q)$(PYTEST) \
 		--basetemp=$(AGENT_TEST)/tmp $(AT_ONCE) $(if $(filter command,$(origin T)),-k '$(T)') tests/agent

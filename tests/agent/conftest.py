@@ -78,7 +78,7 @@ class Main(Device):
             "release_file": str(self.release_file), "health_dir": str(self.health_dir),
             "handover_dir": str(self.data), "recovery_dir": "/media/data",
             "reboot": ["/bin/sh", "-c", f"echo reboot >>{self.rebooted}"],
-            "failure_delay": 0, "health_retry": 1, "connect_timeout": 3, "stall_timeout": 3}
+            "failure_delay": 0, "health_retry": 1, "connect_timeout": 60, "stall_timeout": 60}
 
     def set_release(self, release):
         self.release_file.write_text(

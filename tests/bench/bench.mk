@@ -30,5 +30,5 @@ bench: $(BENCH_PROGRAMS) $(BENCH_IMAGES) | bench-setup
 bench-test: $(BENCH_PROGRAMS)
 	@mkdir -p $(B)/tests/bench
 	@echo "  TEST    bench"
-	$(Q)LB_BUILD=$(abspath $(B)) $(PYTHON) -B -m pytest -q -p no:cacheprovider \
+	$(Q)$(PYTEST) \
 		--basetemp=$(B)/tests/bench/tmp $(if $(filter command,$(origin T)),-k '$(T)') tests/bench

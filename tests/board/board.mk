@@ -41,7 +41,7 @@ $(WRONG)/recovery-%.itb: tests/board/wrong/init-% $(IMG)/recovery.itb
 board-files: images $(BOARD_TEST_IMAGES)
 ## board-test          tests on the emulated board, three at a time (T=name: only those)
 board-test: board-files
-	$(Q)LB_BUILD=$(B) $(PYTHON) -B -m pytest -q -p no:cacheprovider -n 3 \
+	$(Q)$(PYTEST) -n 3 \
 		$(if $(T),-k '$(T)') tests/board
 
 ## run          the board on this terminal, with a card that is kept in build/run

@@ -8,6 +8,6 @@ CLI_TEST := $(B)/tests/cli
 cli-test: $(B)/asan/bin/lifeboat $(B)/host/bin/lifeboat
 	@mkdir -p $(CLI_TEST)
 	@echo "  TEST    cli"
-	$(Q)LB_BUILD=$(abspath $(B)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
+	$(Q)$(PYTEST) \
 		--basetemp=$(CLI_TEST)/tmp $(if $(filter command,$(origin T)),-k '$(T)') \
 		$(CLI_TEST_ARGS) tests/cli

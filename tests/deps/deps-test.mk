@@ -8,4 +8,4 @@ $(call program,deps-probe,tests/deps/probe.c,arm64 x86_64 host)
 deps-test: $(B)/host/bin/deps-probe $(B)/arm64/bin/deps-probe $(B)/x86_64/bin/deps-probe \
 		$(B)/arm64/bin/lifeboat-recovery $(B)/lifeboat.spdx
 	@echo "  TEST    deps"
-	$(Q)LB_BUILD=$(abspath $(B)) $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/deps
+	$(Q)$(PYTEST) tests/deps

@@ -8,5 +8,5 @@ $(call program,netup,tests/net/netup.c,asan)
 .PHONY: net-test
 net-test: $(B)/host/bin/httpcat $(B)/asan/bin/httpcat $(B)/asan/bin/netup
 	@echo "  TEST    net"
-	$(Q)LB_BUILD=$(abspath $(B)) $(PYTHON) -B -m pytest -q -p no:cacheprovider $(AT_ONCE) \
+	$(Q)$(PYTEST) $(AT_ONCE) \
 		$(if $(filter command,$(origin T)),-k '$(T)') tests/net

@@ -215,7 +215,7 @@ class Device:
             "environment": [self.region_setting("env0"), self.region_setting("env1")],
             "slots": {n: self.region_setting(n) for n in self.slot_names()},
             "keys": str(key_file),
-            "recovery": {"give_up_s": 20, "retry_min_ms": 50, "retry_max_s": 1,
+            "recovery": {"give_up_s": 60, "retry_min_ms": 50, "retry_max_s": 1,
                          "cmdline": str(self.cmdline), "lock": str(folder / "lock"), **settings}}
         if ca_file:
             self.settings["ca"] = str(ca_file)

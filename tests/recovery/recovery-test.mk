@@ -9,6 +9,6 @@ RECOVERY_TEST_PROGRAMS := $(B)/host/bin/lifeboat $(B)/host/bin/lifeboat-recovery
 .PHONY: recovery-test
 recovery-test: $(RECOVERY_TEST_PROGRAMS)
 	@mkdir -p $(RECOVERY_TEST) && rm -f $(RECOVERY_TEST)/*.json
-	$(Q)LB_BUILD=$(B) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider \
+	$(Q)$(PYTEST) \
 		--basetemp=$(RECOVERY_TEST)/tmp $(AT_ONCE) \
 		$(if $(filter command,$(origin T)),-k '$(T)') $(RECOVERY_TEST_ARGS) tests/recovery
