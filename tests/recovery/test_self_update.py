@@ -654,7 +654,7 @@ def test_kills_at_any_moment_one_after_the_other(board, bundle_file, keys, image
     put_request(board, bundle_file(carry(images[2], keys, fits[2])))
     while kills < 25 and board.device.power_on() != "main":  # or killed when all was done
         run = board.start()
-        time.sleep(r.uniform(0.3, 1) * 0.01 * (kills + 1))  # ever later, however fast the machine is
+        time.sleep(r.uniform(0.3, 1) * 0.002 * (kills + 1))  # ever later, however fast the machine is
         if not run.running():
             if run.wait() == 0:
                 break
@@ -663,4 +663,4 @@ def test_kills_at_any_moment_one_after_the_other(board, bundle_file, keys, image
         kills += 1
         check_after_kill(board, main, images[2], True)
     finish(board, images[2], (2, 2))
-    assert kills > 3
+    assert kills > 3, "all was done before it was killed often"
