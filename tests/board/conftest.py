@@ -15,6 +15,12 @@ from lbserver import Certificate, Server  # noqa: E402
 from ports import free_port  # noqa: E402
 
 
+def pytest_generate_tests(metafunc):
+    """Power cuts at drawn moments: one seed of each test, or as many as LB_SEEDS says."""
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(1, int(os.environ.get("LB_SEEDS", "1")) + 1))
+
+
 @pytest.fixture
 def work(request):
     """A fresh folder of this test, kept for looking at afterwards."""

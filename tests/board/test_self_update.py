@@ -7,8 +7,6 @@ that is known to start. Whatever happens, one of the two is.
 import random
 import time
 
-import pytest
-
 import lbfield
 from lbfield import agent, read_record, records
 
@@ -180,7 +178,6 @@ OF_A = ["trying https", r"write +recovery", r"verify +recovery", "recovery-writt
 OF_B = [RUNS_B, "bundle-accepted", "recovery-current", "planned", r"write +root"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
     """One cut shortly after each of these, in this order; what was reached stays reached."""
     source = random.Random(seed)
@@ -207,7 +204,6 @@ def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
     assert copies.both() == (2, 2)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_power_cuts_at_any_moment_of_a_self_update(field, seed):
     """Five cuts; the next one may come before anything is reached."""
     source = random.Random(100 + seed)

@@ -3,13 +3,10 @@
 
 The moments come from a seed that is part of the test's name: run it alone to get
 them again (the board is as fast as the machine is, so only about the same ones).
-LB_SEEDS=20 make board-test T=power_cut tries 20 of each.
+LB_SEEDS=20 make board-test T=power_cut tries 20 of each, see conftest.py.
 """
-import os
 import random
 import time
-
-import pytest
 
 import lbfield
 from lbfield import agent, records
@@ -17,10 +14,6 @@ from lbtraffic import Bundle, Traffic
 
 FLUSH_BYTES = 1 << 20
 RECOVERY = "Lifeboat recovery: copy="
-
-
-def seeds(count):
-    return pytest.mark.parametrize("seed", range(1, int(os.environ.get("LB_SEEDS", count)) + 1))
 
 
 def ends_in_release_2(field):
@@ -34,7 +27,6 @@ def ends_in_release_2(field):
     return status
 
 
-@seeds(3)
 def test_power_cut_while_the_agent_stages(field, seed):
     """Two cuts between the first look at release 2 and the reboot into recovery."""
     source = random.Random(seed)
@@ -53,7 +45,6 @@ def test_power_cut_while_the_agent_stages(field, seed):
     ends_in_release_2(field)
 
 
-@seeds(3)
 def test_power_cuts_while_recovery_installs(field, seed):
     """Four cuts; the first ones may hit anything from the kernel's start to the handover."""
     source = random.Random(seed)
@@ -81,7 +72,6 @@ def test_power_cuts_while_recovery_installs(field, seed):
     assert traffic.payload_again <= cuts * (FLUSH_BYTES + bundle.largest_chunk())
 
 
-@seeds(2)
 def test_power_cuts_between_trial_and_confirmation(field, seed):
     """As many as the boot limit has room for; the next boot confirms."""
     source = random.Random(seed)
@@ -103,7 +93,6 @@ def test_power_cuts_between_trial_and_confirmation(field, seed):
     assert "reason=boot-limit" not in field.board.output
 
 
-@seeds(2)
 def test_power_cuts_while_rescue_fetches_the_confirmed_release(field, seed):
     """Release 2 used up its boots and nothing of main is left: release 1 comes back."""
     source = random.Random(seed)
