@@ -18,6 +18,7 @@ from lbserver import Certificate
 NAME = "release-2.lbu"
 ROM_BYTES = 8 << 20
 READ_ONLY = "read-only slot"    # the one refusal that is the device's, not the bundle's
+AT_ONCE = 4     # bundles that recovery is asked to try in one start
 
 
 def changed(**fields):
@@ -157,28 +158,51 @@ def try_install(field, settings="agent"):
                  "--no-reboot --without-remedy", may_fail=True)["code"]
 
 
-@pytest.mark.parametrize("case", [*HEAD, *BODY, *SERVER])
-def test_recovery_refuses_and_gives_main_back(field, case):
+def recovery_refuses(field, sources):
+    """@sources: {URL: code}. Each is tried once, in this order, and refused for its own reason.
+
+    Main is told what the first of them is refused for; nothing of it was changed.
+    """
     before = field.main_bytes()
-    change, code = (HEAD | BODY | SERVER)[case]
-    if case in SERVER:
-        change(field)
-    else:
-        spoil(field, change)
-    if case == READ_ONLY:
-        field.put_hasty_recovery("recovery-rom.itb")
-    lbfield.stage(field.card, field.server.url(NAME), release=2)
+    lbfield.stage(field.card, *sources, release=2)
     field.board.power_on().wait_for("[start]")
-    field.board.wait_for(f"[{code}]")
+    for url, code in sources.items():
+        field.board.wait_for(f"trying {url} [source]", never="[returned]")
+        field.board.wait_for(f"[{code}]", never="[source]")
+    field.board.wait_for("[returned]", never="[source]")
     field.board.wait_for("main OS release 1 is up", never="[start]")
-    status = agent(field.board, "status")
-    result = status["result"]
-    assert (result["code"], result["main_changed"]) == (code, False)
+    result = agent(field.board, "status")["result"]
+    assert (result["code"], result["main_changed"]) == (next(iter(sources.values())), False)
     assert len(result["text"]) > 10, "a code without a sentence"
     assert result["deployment"] == "test"
     field.wait_confirmed(0)     # no release is noted: what was there before any update
     field.board.cut_power()
     check_untouched(field, before)
+
+
+BUNDLES = [name for name in HEAD | BODY if name != READ_ONLY]
+GROUPS = [BUNDLES[at:at + AT_ONCE] for at in range(0, len(BUNDLES), AT_ONCE)]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=", ".join)
+def test_recovery_refuses_and_gives_main_back(field, group):
+    """Bundles that one request names; tests/recovery tries what each of them alone leaves behind."""
+    sources = {}
+    for name in group:
+        change, code = (HEAD | BODY)[name]
+        file = f"{name.replace(' ', '-')}.lbu"
+        sources[field.serve(file, change(field, field.read_bundle(NAME)))] = code
+    recovery_refuses(field, sources)
+
+
+@pytest.mark.parametrize("case", [READ_ONLY, *SERVER])
+def test_recovery_refuses_what_is_not_the_bundles_fault(field, case):
+    change, code = (HEAD | SERVER)[case]
+    if case == READ_ONLY:
+        field.put_hasty_recovery("recovery-rom.itb")
+    else:
+        change(field)
+    recovery_refuses(field, {field.server.url(NAME): code})
 
 
 def flipped_everywhere(member):
