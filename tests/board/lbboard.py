@@ -166,14 +166,16 @@ class Board:
     """The machine with one card. Use it as a context manager: power goes off at the end."""
 
     def __init__(self, work, card, bootloader=None, sticks=(), forward=None, qemu_args=(),
-                 network=True, on_text=None, environment=None, inside=()):
+                 network=True, on_text=None, environment=None, inside=(), disk=False):
         """@forward: {host port: guest port}; @sticks: image files of USB sticks;
+        @disk: the card is there as /dev/vda, too;
         @on_text: called in another thread with each piece of what the console says;
         @environment: more variables for QEMU's process;
         @inside: words that run a command in a network of its own."""
         self.work = Path(work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.card = card
+        self._card_options = disk_options(card.path) if disk else card_options(card.path)
         self._on_text = on_text
         self._environment = os.environ | (environment or {})
         self.log_path = self.work / "serial.log"
@@ -196,7 +198,7 @@ class Board:
         command = MACHINE + ["-serial", "stdio", "-bios", str(Path(bootloader).resolve()),
                              "-monitor", "unix:monitor,server=on,wait=off",
                              "-device", f"loader,file=zeros,addr={KERNEL_ADDRESS:#x},force-raw=on",
-                             *card_options(self.card.path)]
+                             *self._card_options]
         if network:
             rules = "".join(f",hostfwd=tcp:127.0.0.1:{h}-:{g}" for h, g in forward.items())
             command += ["-netdev", f"user,id=n0{rules}",
@@ -381,9 +383,21 @@ class Board:
         self._qemu.wait(timeout)
 
 
-def card_options(path):
-    return ["-device", "sdhci-pci", "-drive", f"if=none,id=s0,format=raw,file={path}",
+def card_options(path, more=""):
+    return ["-device", "sdhci-pci", "-drive", f"if=none,id=s0,format=raw,file={path}{more}",
             "-device", "sd-card,drive=s0"]
+
+
+def disk_options(path):
+    """The card as a virtio disk beside the SD card, whose controller moves bytes one by one.
+
+    Never write one while the guest uses the other: its caches are not shared. QEMU's is the
+    host's, the same for both, but it would lock the file against a second user.
+    """
+    more = ",file.locking=off"
+    return card_options(path, more) + [
+        "-drive", f"if=none,id=d0,format=raw,file={path}{more}",
+        "-device", "virtio-blk-pci,drive=d0"]
 
 
 def main(argv):

@@ -198,8 +198,12 @@ class Field:
     def wait_confirmed(self, release, timeout=PATIENCE_S):
         wait_confirmed(self.board, self.card, release, timeout)
 
-    def put_hasty_recovery(self, image="recovery-hasty.itb"):
-        """The same recovery, but it gives up after 8 s and asks again every second."""
+    def put_recovery(self, path):
+        """Into both copies."""
         for name in ("recovery_a", "recovery_b"):
             self.card.erase(name)
-            self.card.write_file(name, self.files / image)
+            self.card.write_file(name, path)
+
+    def put_hasty_recovery(self, image="recovery-hasty.itb"):
+        """The same recovery, but it gives up after 8 s and asks again every second."""
+        self.put_recovery(self.files / image)
