@@ -42,6 +42,10 @@ MACHINE = ["qemu-system-aarch64", "-M", "virt,acpi=off", "-cpu", "cortex-a53", "
 KERNEL_ADDRESS = 0x40200000
 KERNEL_ROOM = 16 << 20
 
+# A power cut kills QEMU. What it wrote by then is in the host's page cache and stays, so that
+# fsync() on the host would save nothing, and costs much where others use the host's disk, too.
+CACHE = "unsafe"
+
 
 class BoardError(AssertionError):
     """What was expected on the console did not come; the text says what did."""
@@ -166,16 +170,17 @@ class Board:
     """The machine with one card. Use it as a context manager: power goes off at the end."""
 
     def __init__(self, work, card, bootloader=None, sticks=(), forward=None, qemu_args=(),
-                 network=True, on_text=None, environment=None, inside=(), disk=False):
+                 network=True, on_text=None, environment=None, inside=(), disk=False,
+                 cache=CACHE):
         """@forward: {host port: guest port}; @sticks: image files of USB sticks;
-        @disk: the card is there as /dev/vda, too;
+        @disk: the card is there as /dev/vda, too; @cache: of the card, a word of QEMU's;
         @on_text: called in another thread with each piece of what the console says;
         @environment: more variables for QEMU's process;
         @inside: words that run a command in a network of its own."""
         self.work = Path(work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.card = card
-        self._card_options = disk_options(card.path) if disk else card_options(card.path)
+        self._card_options = (disk_options if disk else card_options)(card.path, cache)
         self._on_text = on_text
         self._environment = os.environ | (environment or {})
         self.log_path = self.work / "serial.log"
@@ -204,7 +209,7 @@ class Board:
             command += ["-netdev", f"user,id=n0{rules}",
                         "-device", "virtio-net-pci,netdev=n0,romfile="]
         for number, stick in enumerate(sticks):
-            command += ["-drive", f"if=none,id=u{number},format=raw,file={Path(stick).resolve()}",
+            command += ["-drive", drive(f"u{number}", Path(stick).resolve()),
                         "-device", f"usb-storage,drive=u{number}"]
         return command + list(qemu_args)
 
@@ -294,8 +299,8 @@ class Board:
 
     def insert_stick(self, image, read_only=True):
         """A USB stick with that image, while the board runs; it stays until it is pulled."""
-        answer = self.monitor(f"drive_add 0 if=none,id=hot,format=raw,readonly={'on' if read_only else 'off'},"
-                              f"file={Path(image).resolve()}")
+        words = drive("hot", Path(image).resolve(), f"readonly={'on' if read_only else 'off'}")
+        answer = self.monitor(f"drive_add 0 {words}")
         assert "OK" in answer, answer
         answer = self.monitor("device_add usb-storage,drive=hot,id=stick")
         assert "rror" not in answer, answer
@@ -383,21 +388,25 @@ class Board:
         self._qemu.wait(timeout)
 
 
-def card_options(path, more=""):
-    return ["-device", "sdhci-pci", "-drive", f"if=none,id=s0,format=raw,file={path}{more}",
+def drive(name, path, *more, cache=CACHE):
+    """An image file that waits for its device, as QEMU's -drive and drive_add take it."""
+    return ",".join([f"if=none,id={name},format=raw,cache={cache},file={path}", *more])
+
+
+def card_options(path, cache, *more):
+    return ["-device", "sdhci-pci", "-drive", drive("s0", path, *more, cache=cache),
             "-device", "sd-card,drive=s0"]
 
 
-def disk_options(path):
+def disk_options(path, cache):
     """The card as a virtio disk beside the SD card, whose controller moves bytes one by one.
 
     Never write one while the guest uses the other: its caches are not shared. QEMU's is the
     host's, the same for both, but it would lock the file against a second user.
     """
-    more = ",file.locking=off"
-    return card_options(path, more) + [
-        "-drive", f"if=none,id=d0,format=raw,file={path}{more}",
-        "-device", "virtio-blk-pci,drive=d0"]
+    more = "file.locking=off"
+    return card_options(path, cache, more) + [
+        "-drive", drive("d0", path, more, cache=cache), "-device", "virtio-blk-pci,drive=d0"]
 
 
 def main(argv):
@@ -405,7 +414,7 @@ def main(argv):
         sys.exit(__doc__)
     print("The board runs on this terminal. Power off: Ctrl-A X.", flush=True)
     os.execvp(MACHINE[0], MACHINE + [
-        "-serial", "mon:stdio", "-bios", argv[1], *card_options(argv[2]),
+        "-serial", "mon:stdio", "-bios", argv[1], *card_options(argv[2], "writeback"),
         "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile="])
 
 

@@ -124,6 +124,7 @@ class Medium:
         return [(int(at), int(length), what) for op, at, length, what in lines if op == operation]
 
     def _disk(self, read_only=False):
+        """Unlike those of other drives its flushes arrive: they have faults, too, and cost nothing here."""
         return ["-blockdev", "driver=raw,node-name=bad,file.driver=nbd,file.server.type=unix,"
                 f"file.server.path={self.socket},read-only={'on' if read_only else 'off'},"
                 f"file.read-only={'on' if read_only else 'off'}"]

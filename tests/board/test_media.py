@@ -11,7 +11,7 @@ import pytest
 
 import lbfield
 import lbmedia
-from lbboard import Board
+from lbboard import Board, drive
 from lbfield import agent
 from lbmedia import (MAIN_1, POWER_ON, changed_block, ends_in_release_2, flush, read,
                      recovery_goes_on, span, stage, write)
@@ -201,8 +201,7 @@ def test_slot_smaller_than_its_image_is_refused_before_the_first_write(field, ca
     before = field.main_bytes()
     stage(field)
     image = (field.build / "images" / "root-2.img").stat().st_size
-    disk = ["-drive", f"if=none,id=small,format=raw,file={small}", "-device",
-            "virtio-blk-pci,drive=small"]
+    disk = ["-drive", drive("small", small), "-device", "virtio-blk-pci,drive=small"]
     with Board(work / "small", card, qemu_args=disk) as field.board:
         line = field.board.wait_for(r".*\[image-too-large\]", regex=True).group()
         assert str(image) in line and str(1 << 20) in line

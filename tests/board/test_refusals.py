@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import lbfield
-from lbboard import Board
+from lbboard import Board, drive
 from lbfield import agent, bundles, records
 from lbserver import Certificate
 
@@ -103,8 +103,7 @@ def board(work, card):
     rom = work / "rom.img"
     rom.write_bytes(bytes(ROM_BYTES))
     machine = Board(work, card, qemu_args=[
-        "-drive", f"if=none,id=ro,format=raw,readonly=on,file={rom}",
-        "-device", "virtio-blk-pci,drive=ro"])
+        "-drive", drive("ro", rom, "readonly=on"), "-device", "virtio-blk-pci,drive=ro"])
     yield machine
     machine.cut_power()
 

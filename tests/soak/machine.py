@@ -108,7 +108,8 @@ class SoakBoard(Board):
     def __init__(self, work, card, library):
         self.cutter = Cutter(library, work, card)
         self.raw = ""
-        super().__init__(work, card, on_text=self._hear, environment=self.cutter.environment)
+        super().__init__(work, card, on_text=self._hear, environment=self.cutter.environment,
+                         cache="writeback")    # the flushes are counted
 
     def _hear(self, text):
         self.raw += text
