@@ -4,6 +4,8 @@ import re
 import string
 import time
 
+import pytest
+
 from lbboard import PATIENCE_S, Board
 from lbfield import make_stick, state_name
 
@@ -54,6 +56,7 @@ def test_three_power_cycles_start_recovery_which_gives_main_back(field):
     assert field.main_bytes() == before and field.card.env()["bootcount"] == "0"
 
 
+@pytest.mark.late
 def test_three_power_cycles_and_a_stick(field, work):
     field.server.stop()
     switch_power_three_times(field)
@@ -66,6 +69,7 @@ def test_three_power_cycles_and_a_stick(field, work):
     field.wait_confirmed(2)
 
 
+@pytest.mark.late
 def test_power_cut_while_recovery_waits_comes_back_to_it(field):
     switch_power_three_times(field)
     for _ in range(2):
@@ -88,6 +92,7 @@ def test_key_starts_recovery_for_this_once(field):
     board.power_on().wait_for(MAIN_1, never=RECOVERY)
 
 
+@pytest.mark.late
 def test_main_is_given_back_when_nobody_follows_the_key(field):
     field.put_hasty_recovery("recovery-visit.itb")
     board = field.board.power_on()
@@ -96,6 +101,7 @@ def test_main_is_given_back_when_nobody_follows_the_key(field):
     board.wait_for(MAIN_1, never=RECOVERY)
 
 
+@pytest.mark.late
 def test_other_keys_change_nothing(field):
     """All of them, with Ctrl-C, Escape and Return, as fast as they are taken."""
     others = "".join(c for c in string.printable if c not in "r") + "\x03\x1b\x7f\x00"

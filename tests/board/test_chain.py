@@ -36,6 +36,7 @@ def test_main_boots_and_is_counted(board, card, made):
     board.power_on().wait_for(MAIN_UP, never="Lifeboat recovery:")
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("flag, reason", [
     ("recovery", "requested"), ("manual", "manual"), ("lost", "flag-lost"), ("", "flag-lost"),
     ("mainx", "flag-lost"), ("Main", "flag-lost"), (" main", "flag-lost")])
@@ -45,6 +46,7 @@ def test_anything_but_main_boots_recovery_with_its_reason(board, card, flag, rea
     assert recovery_runs(board) == ("a", reason)
 
 
+@pytest.mark.late
 def test_unset_flag_boots_recovery(board, card):
     card.set_env(bootcount="0")
     board.power_on()
@@ -64,6 +66,7 @@ def test_lost_environment_is_healed_when_main_is_whole(board, card):
     assert card.read("boot") + card.read("root") == before
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("part, offset", [("root", 1_000_000), ("boot", 3000)])
 def test_lost_environment_is_not_healed_when_a_bit_of_main_is_wrong(board, card, part, offset):
     card.destroy_env()
@@ -76,6 +79,7 @@ def test_lost_environment_is_not_healed_when_a_bit_of_main_is_wrong(board, card,
     assert card.env()["lifeboat_boot"] != "main"
 
 
+@pytest.mark.late
 def test_lost_environment_and_state_wait_for_a_person(board, card):
     """Nothing says what main has to be: it is not started, whole or not."""
     card.destroy_env()
@@ -88,6 +92,7 @@ def test_lost_environment_and_state_wait_for_a_person(board, card):
     assert card.env()["lifeboat_boot"] != "main"
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("broken", [0, 1])
 def test_one_garbage_copy_of_the_environment_does_no_harm(board, card, broken):
     card.destroy_env(broken)
@@ -98,6 +103,7 @@ def test_one_garbage_copy_of_the_environment_does_no_harm(board, card, broken):
     assert all(c.valid for c in card.env_copies()), "the broken copy was not written again"
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("newer", [0, 1])
 def test_newer_copy_of_the_environment_counts(board, card, newer):
     card.set_env(copy=newer, serial=0, **FACTORY)   # 0 follows 255
@@ -113,6 +119,7 @@ def test_missing_main_image_boots_recovery(board, card):
     assert recovery_runs(board) == ("a", "main-invalid")
 
 
+@pytest.mark.late
 def test_missing_partition_boots_recovery(board, card):
     card.write_at(2 * 512, bytes(32 * 512))     # the first GPT's table ...
     card.write_at(card.path.stat().st_size - 33 * 512, bytes(33 * 512))     # ... and its copy
@@ -151,6 +158,7 @@ def test_flipped_bit_in_main_data_boots_recovery(board, card):
     board.power_on().wait_for(MAIN_UP, never="Lifeboat recovery:")
 
 
+@pytest.mark.late
 def test_signed_values_of_main_image_cannot_be_changed(board, card):
     """A changed load address, hash or algorithm name: the signature covers them."""
     raw = card.read("boot", 0, 0x1000)
@@ -177,6 +185,7 @@ def test_main_that_panics_ends_in_recovery_after_the_limit(board, card):
     assert recovery_runs(board) == ("a", "boot-limit")
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("count", ["3", "4", "99999999999"])
 def test_count_at_the_limit_boots_recovery(board, card, count):
     card.change_env(bootcount=count)
@@ -186,6 +195,7 @@ def test_count_at_the_limit_boots_recovery(board, card, count):
 
 # --- recovery's two copies
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("slot, other", [("a", "b"), ("b", "a")])
 def test_destroyed_recovery_copy_falls_to_the_other(board, card, slot, other):
     card.change_env(lifeboat_boot="recovery", lifeboat_slot=slot)
@@ -194,6 +204,7 @@ def test_destroyed_recovery_copy_falls_to_the_other(board, card, slot, other):
     assert recovery_runs(board) == (other, "requested")
 
 
+@pytest.mark.late
 def test_dying_recovery_copy_is_changed_after_three_boots_and_for_ever(board, card, made):
     for slot in "ab":
         card.erase(f"recovery_{slot}")
@@ -233,6 +244,7 @@ def test_hostile_environment_cannot_change_main(board, card):
     assert "PWNED" not in board.run("cat /proc/cmdline")
 
 
+@pytest.mark.late
 def test_hostile_environment_cannot_change_recovery(board, card):
     card.set_env(**HOSTILE | {
         "lifeboat_boot": 'recovery" ; echo PWNED-inject; "', "lifeboat_slot": "a init=/bin/sh",
@@ -264,6 +276,7 @@ def test_no_key_reaches_a_prompt(board, card):
 
 # --- panic and hang end in a reset
 
+@pytest.mark.late
 def test_kernel_that_hangs_at_once_ends_in_recovery(board, card, made):
     card.erase("boot")
     card.write_file("boot", made / "main-hangs.itb")
@@ -283,6 +296,7 @@ def test_hang_of_main_ends_in_a_reset(board):
     board.wait_for(POWER_ON)
 
 
+@pytest.mark.late
 def test_hang_of_recovery_ends_in_a_reset(board, card, made):
     card.erase("recovery_a")
     card.write_file("recovery_a", made / "recovery-hangs.itb")
@@ -291,6 +305,7 @@ def test_hang_of_recovery_ends_in_a_reset(board, card, made):
     board.wait_for(POWER_ON)
 
 
+@pytest.mark.late
 def test_parts_are_found_by_name_and_root_is_read_only(board):
     board.power_on().wait_for(MAIN_UP)
     said = board.run("cd /dev/lb && echo names: *")    # the agent says something, too

@@ -58,6 +58,7 @@ def ends_in_release_2(field, never=None):
     return result
 
 
+@pytest.mark.late(after=1)
 def test_an_update_costs_what_was_predicted(debian):
     predicted = lbfield.predict(debian)
     assert predicted["total_bytes"] > predicted["write_bytes"] > predicted["fetch_bytes"] > 1e6
@@ -75,6 +76,7 @@ def test_an_update_costs_what_was_predicted(debian):
     assert traffic.payload == predicted["fetch_bytes"] and traffic.payload_again == 0
 
 
+@pytest.mark.late
 def test_power_cut_in_the_middle_costs_little(debian):
     predicted = lbfield.predict(debian)
     lbfield.stage(debian.card, debian.serve("release-2.lbu"), release=2)

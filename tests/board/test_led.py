@@ -39,6 +39,7 @@ def wait_for_changes(board, count):
         time.sleep(0.01)
 
 
+@pytest.mark.late
 def test_blinks_while_it_waits_and_is_steady_when_main_may_start(field, work):
     field.put_hasty_recovery("recovery-lamp.itb")
     board = field.board.power_on()

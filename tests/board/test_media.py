@@ -23,6 +23,7 @@ on_usb = pytest.mark.parametrize("bad", ["usb"], indirect=True)
 
 # --- writing into the slot
 
+@pytest.mark.late
 def test_write_that_fails_once(bad):
     stage(bad)
     bad.medium.fault(write(changed_block(bad), times=1))
@@ -42,6 +43,7 @@ def test_write_that_fails_for_ever_waits_for_a_better_medium(bad):
     ends_in_release_2(bad)
 
 
+@pytest.mark.late
 def test_every_second_write_fails(bad):
     stage(bad)
     bad.medium.fault(write(span(bad.card, "root"), times="/2"))
@@ -50,6 +52,7 @@ def test_every_second_write_fails(bad):
     assert len(bad.medium.hits("write")) >= 2
 
 
+@pytest.mark.late
 @on_usb
 def test_no_space_left_on_the_device(bad):
     """As of a disk that promised more than it has."""
@@ -65,6 +68,7 @@ def test_no_space_left_on_the_device(bad):
     ends_in_release_2(bad)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("times", [2, None], ids=["twice", "for ever"])
 def test_flush_that_fails(bad, times):
     stage(bad, rate="300k")
@@ -90,6 +94,7 @@ def test_lost_write_is_found_when_read_back_and_fetched_again(bad):
     assert [what for _, _, what in bad.medium.hits("write")] == ["drop"]
 
 
+@pytest.mark.late
 def test_medium_that_loses_a_write_every_time_is_called_worn(bad):
     stage(bad)
     bad.medium.fault(write(changed_block(bad), "drop"))
@@ -118,6 +123,7 @@ def test_block_of_the_confirmed_main_that_cannot_be_read_is_fetched_again(bad):
     assert bad.holds("release-1.lbu") and bad.medium.hits("read")
 
 
+@pytest.mark.late
 def test_block_of_the_slot_that_cannot_be_read_is_written(bad):
     """Whatever release 2 has there."""
     stage(bad)
@@ -144,6 +150,7 @@ def test_write_protected_card(bad, work):
         ends_in_release_2(bad)
 
 
+@pytest.mark.late
 def test_card_that_fails_altogether_and_recovers(bad):
     stage(bad, rate="300k")
     bad.board.power_on().wait_for(r"  write +root", regex=True)
@@ -155,6 +162,7 @@ def test_card_that_fails_altogether_and_recovers(bad):
     ends_in_release_2(bad)
 
 
+@pytest.mark.late
 @on_usb
 def test_disk_that_is_pulled_and_put_back_while_it_is_written(bad):
     """It comes back under another name: recovery leaves, and the next start resumes."""
@@ -170,6 +178,7 @@ def test_disk_that_is_pulled_and_put_back_while_it_is_written(bad):
     ends_in_release_2(bad)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("bad", ["pulled"], indirect=True)
 def test_disk_that_comes_late_is_waited_for(bad):
     """Longer than the watchdog waits, and without a restart."""
@@ -181,6 +190,7 @@ def test_disk_that_comes_late_is_waited_for(bad):
     ends_in_release_2(bad)
 
 
+@pytest.mark.late
 def test_sd_card_that_is_pulled_and_put_back_while_it_is_written(field):
     """The reference board's own card, with recovery as it is shipped but for its patience."""
     field.put_hasty_recovery()

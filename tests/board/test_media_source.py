@@ -58,6 +58,7 @@ def ends_in_release_2(field):
     assert field.holds(BUNDLE)
 
 
+@pytest.mark.late
 def test_stick_that_cannot_be_read_in_the_middle_is_waited_for(field, stick):
     stick.fault(read(all_of(field, "root.zst")))
     field.board.power_on().wait_for(ON_STICK)
@@ -71,6 +72,7 @@ def test_stick_that_cannot_be_read_in_the_middle_is_waited_for(field, stick):
     assert stick.hits("read")
 
 
+@pytest.mark.late
 def test_stick_that_cannot_be_read_before_the_first_write_leaves_main_and_the_person_there(field, stick):
     """Main is as it was, recovery waits on; the same stick is tried again when it was put in anew."""
     before = field.main_bytes()
@@ -86,6 +88,7 @@ def test_stick_that_cannot_be_read_before_the_first_write_leaves_main_and_the_pe
     ends_in_release_2(field)
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("seconds", [0, 5], ids=["at once", "after a while"])
 def test_stick_that_is_pulled_in_the_middle_and_put_back(field, seconds):
     field.board.power_on().wait_for(r"  write +root", regex=True)
@@ -98,6 +101,7 @@ def test_stick_that_is_pulled_in_the_middle_and_put_back(field, seconds):
     ends_in_release_2(field)
 
 
+@pytest.mark.late
 def test_stick_that_stays_away_is_resumed_from_by_the_next_start(field):
     field.board.power_on().wait_for(r"  write +root", regex=True)
     pull(field.board)

@@ -32,6 +32,7 @@ def env_copy(number):
 
 # --- the state region
 
+@pytest.mark.late
 def test_spare_half_of_the_state_region_is_dead(bad):
     stage(bad)
     bad.medium.fault(*dead(half(bad.card, 1)))
@@ -40,6 +41,7 @@ def test_spare_half_of_the_state_region_is_dead(bad):
     assert bad.medium.hits("read")
 
 
+@pytest.mark.late
 def test_live_half_of_the_state_region_is_dead(bad, work):
     """What main has to be is forgotten: a person's stick is what helps. The other half keeps it."""
     stick = make_stick(work / "stick.img", bad.files / "release-2.lbu")
@@ -92,6 +94,7 @@ def test_newest_record_that_cannot_be_read_does_not_start_a_half_written_main(ba
     assert bad.holds("release-1.lbu") and bad.medium.hits("read")
 
 
+@pytest.mark.late
 def test_state_region_that_cannot_be_written_keeps_no_good_main_down(bad):
     before = bad.main_bytes()
     stage(bad)
@@ -104,6 +107,7 @@ def test_state_region_that_cannot_be_written_keeps_no_good_main_down(bad):
     assert bad.main_bytes() == before and bad.medium.hits("write")
 
 
+@pytest.mark.late
 def test_state_region_that_fails_altogether(bad):
     """No record says what main is: it is not started, and the board does not restart in a rush."""
     stage(bad)
@@ -119,6 +123,7 @@ def test_state_region_that_fails_altogether(bad):
 
 # --- the boot environment
 
+@pytest.mark.late
 @pytest.mark.parametrize("copy", [0, 1])
 def test_one_copy_of_the_environment_cannot_be_written(bad, copy):
     stage(bad)
@@ -128,6 +133,7 @@ def test_one_copy_of_the_environment_cannot_be_written(bad, copy):
     assert bad.medium.hits("write")
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("copy", [0, 1])
 def test_one_copy_of_the_environment_cannot_be_read(bad, copy):
     stage(bad)
@@ -137,6 +143,7 @@ def test_one_copy_of_the_environment_cannot_be_read(bad, copy):
     assert bad.medium.hits("read")
 
 
+@pytest.mark.late
 def test_environment_that_cannot_be_written_is_told_before_main_is_touched(bad):
     """Without it main could never be started again."""
     before = bad.main_bytes()

@@ -67,6 +67,7 @@ def test_bundle_is_uploaded_by_a_browser_and_confirmed(field, port):
     assert field.holds(BUNDLE)
 
 
+@pytest.mark.late
 def test_power_cut_in_an_upload_is_answered_by_the_same_bundle_again(field, port):
     code = code_of(field.board)
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
@@ -90,6 +91,7 @@ def test_power_cut_in_an_upload_is_answered_by_the_same_bundle_again(field, port
     assert field.holds(BUNDLE)
 
 
+@pytest.mark.late
 def test_person_gives_main_back(field, port):
     before = field.main_bytes()
     code = code_of(field.board)

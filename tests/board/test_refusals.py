@@ -183,6 +183,7 @@ BUNDLES = [name for name in HEAD | BODY if name != READ_ONLY]
 GROUPS = [BUNDLES[at:at + AT_ONCE] for at in range(0, len(BUNDLES), AT_ONCE)]
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("group", GROUPS, ids=", ".join)
 def test_recovery_refuses_and_gives_main_back(field, group):
     """Bundles that one request names; tests/recovery tries what each of them alone leaves behind."""
@@ -194,6 +195,7 @@ def test_recovery_refuses_and_gives_main_back(field, group):
     recovery_refuses(field, sources)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("case", [READ_ONLY, *SERVER])
 def test_recovery_refuses_what_is_not_the_bundles_fault(field, case):
     change, code = (HEAD | SERVER)[case]
@@ -215,6 +217,7 @@ def flipped_everywhere(member):
     return change
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("change", [flipped_everywhere("root.zst"), cut_in("root.zst")],
                          ids=["flipped bit", "truncated"])
 def test_bad_payload_after_the_first_write_is_resumed_from_a_good_one(field, change):

@@ -44,6 +44,7 @@ def start_main(board, *texts):
     board.wait_for(MAIN_1)
 
 
+@pytest.mark.late
 def test_data_is_zeros_after_a_power_cut_too_and_main_makes_its_file_system(field, card, port):
     board = field.board
     lbfield.put_on_data(card, NOTE, "mine\n")

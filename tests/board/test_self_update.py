@@ -7,6 +7,8 @@ that is known to start. Whatever happens, one of the two is.
 import random
 import time
 
+import pytest
+
 import lbfield
 from lbfield import agent, read_record, records
 
@@ -87,6 +89,7 @@ def test_recovery_and_main_are_both_updated_by_one_bundle(field):
     field.board.power_on().wait_for(RUNS_A + "manual")
 
 
+@pytest.mark.late
 def test_recovery_that_panics_is_tried_twice_and_done_without(field):
     bundle, copies = "recovery-2-dies.lbu", copies_of(field, good=False)
     start_update(field, bundle)
@@ -104,6 +107,7 @@ def test_recovery_that_panics_is_tried_twice_and_done_without(field):
     assert read_record(field.card, SELF_UPDATE)["tries"] == 2
 
 
+@pytest.mark.late
 def test_recovery_that_crashes_before_it_reaches_its_bundle_is_given_up(field):
     """It starts, and could say so: that is not enough while it is on trial."""
     bundle, copies = "recovery-2-crashes.lbu", copies_of(field, good=False)
@@ -122,6 +126,7 @@ def test_recovery_that_crashes_before_it_reaches_its_bundle_is_given_up(field):
     assert copies.both() == (1, 1) and field.card.env()["lifeboat_slot"] == "a"
 
 
+@pytest.mark.late
 def test_recovery_that_hangs_is_given_up_by_watchdog_and_boot_loader(field):
     """The watchdog ends the first hang; a person's hand at the plug ends the others."""
     bundle, copies = "recovery-2-hangs.lbu", copies_of(field, good=False)
@@ -153,6 +158,7 @@ def test_recovery_with_a_foreign_signature_is_refused_before_it_is_booted(field)
     assert field.card.env()["lifeboat_slot"] == "a"
 
 
+@pytest.mark.late
 def test_signature_that_only_the_boot_loader_finds_bad_counts_as_a_try(field):
     """The other copy comes up in the same boot, with the flag still at the bad one."""
     blind, bundle = field.files / "recovery-blind.itb", "recovery-2-foreign.lbu"
@@ -178,6 +184,7 @@ OF_A = ["trying https", r"write +recovery", r"verify +recovery", "recovery-writt
 OF_B = [RUNS_B, "bundle-accepted", "recovery-current", "planned", r"write +root"]
 
 
+@pytest.mark.late(after=1)
 def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
     """One cut shortly after each of these, in this order; what was reached stays reached."""
     source = random.Random(seed)
@@ -204,6 +211,7 @@ def test_power_cuts_from_the_first_byte_of_recovery_to_main(field, seed):
     assert copies.both() == (2, 2)
 
 
+@pytest.mark.late
 def test_power_cuts_at_any_moment_of_a_self_update(field, seed):
     """Five cuts; the next one may come before anything is reached."""
     source = random.Random(100 + seed)

@@ -123,6 +123,7 @@ def with_pauses(faults):
     return [answer for fault in faults for answer in (fault, part(200))]
 
 
+@pytest.mark.late
 def test_busy_and_broken_answers_are_waited_out(field, bundle):
     faults = with_pauses(fault for fault, _ in PASSING)
     looked_at_head, looked_at_all = threading.Event(), threading.Event()
@@ -149,6 +150,7 @@ def test_busy_and_broken_answers_are_waited_out(field, bundle):
     assert not field.server.head and not field.server.payload, "a fault was not met"
 
 
+@pytest.mark.late
 def test_slow_server_is_no_dead_one(field, bundle):
     """10 KB/s for longer than a silent server is given: from the first byte to the last."""
     make_nearly_release_2(field, missing=300_000)
@@ -175,6 +177,7 @@ def image_file(field, name):
     return field.build / "images" / {"boot": "main-2.itb", "root": "root-2.img"}[name]
 
 
+@pytest.mark.late
 def test_server_without_ranges_is_read_through(field, bundle):
     """Again from its start when the connection was lost after the first write."""
     start = bundle.payload[0][0] + 2 * bundle.largest_chunk()
@@ -191,6 +194,7 @@ def test_server_without_ranges_is_read_through(field, bundle):
 
 # --- redirects
 
+@pytest.mark.late
 def test_server_that_moves_by_redirects(field, bundle, another):
     """To another port; from there, while main is being written, to a third one."""
     first, second, third = field.server, another(), another()
@@ -274,6 +278,7 @@ def test_another_file_in_the_middle_of_an_update_is_not_mixed_in(field, bundle):
     assert not field.server.payload
 
 
+@pytest.mark.late
 def test_second_url_ends_what_the_first_one_began(field, bundle, another, work):
     second = another()
     second.root = work / "mirror"
@@ -352,6 +357,7 @@ def refused_certificates(field):
         (wrong_name(field), "certificate-untrusted", "is for another name (somewhere-else)")]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("board", [["-rtc", "base=1970-01-01T00:00:00"]], ids=["1970"],
                          indirect=True)
 def test_certificates_are_judged_without_a_clock(board, field, bundle):
@@ -399,6 +405,7 @@ def broken_answers(field):
     }
 
 
+@pytest.mark.late
 def test_agent_says_what_is_wrong_and_stages_nothing(field):
     field.offer("release-1.lbu", NAME)
     field.server.always = status(503, Retry_After="300")

@@ -77,6 +77,7 @@ def wait_until(condition):
         time.sleep(0.1)
 
 
+@pytest.mark.late
 def test_server_that_moves_is_found_again_by_its_name(field, names, server_at):
     """The whole way: found by the agent; it moves, and then its name goes, while main is written."""
     bundle = Bundle(field.files / NAME)
@@ -114,6 +115,7 @@ def test_server_that_moves_is_found_again_by_its_name(field, names, server_at):
     assert f"https://{HOST}:{PORT}/{NAME}".encode() in lbfield.read_records(field.card)[records.CONFIRMED]
 
 
+@pytest.mark.late
 def test_lost_name_server_gives_main_back_before_the_first_write(field, names):
     """Then in main: the agent says the same, also of a name that does not exist, and gets over it."""
     field.put_hasty_recovery()

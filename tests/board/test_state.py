@@ -134,6 +134,7 @@ def wait_known(field, release, timeout=LONG):
 
 # --- the environment is lost: the records know
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("phase, says, release", [
     ("confirmed", "[healed]", 1),       # compared with its signed manifest
     ("requested", "[installed]", 2),    # the request stands, its bundle is on the data partition
@@ -152,6 +153,7 @@ def test_environment_lost(field, phase, says, release):
 
 # --- the state region is lost: main is trusted by the flag alone, and by nothing else
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("content", [*CONTENTS])
 def test_state_lost_while_main_runs(field, content):
     """Main serves on; the agent says what happened, and learns its release from the channel."""
@@ -169,6 +171,7 @@ def test_state_lost_while_main_runs(field, content):
         field.wait_confirmed(2, timeout=LONG)
 
 
+@pytest.mark.late
 def test_state_lost_on_trial_is_confirmed_by_health_only(field):
     trial(field)
     lose_state(field)
@@ -180,6 +183,7 @@ def test_state_lost_on_trial_is_confirmed_by_health_only(field):
     assert "release 2 is healthy" in field.board.output
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("phase, content, release", [
     ("requested", "zeros", 2), ("updating", "ones", 2), ("rescue", "garbage", 1)])
 def test_state_lost_in_recovery_waits_for_a_stick(field, phase, content, release):
@@ -199,6 +203,7 @@ def test_state_lost_in_recovery_waits_for_a_stick(field, phase, content, release
 
 # --- both are lost: a signed manifest has to come from elsewhere
 
+@pytest.mark.late
 @pytest.mark.parametrize("phase, release", [("confirmed", 1), ("trial", 2)])
 def test_both_lost_and_a_stick_shows_that_main_is_whole(field, phase, release):
     PHASES[phase](field)
@@ -214,6 +219,7 @@ def test_both_lost_and_a_stick_shows_that_main_is_whole(field, phase, release):
     assert field.main_bytes() == before
 
 
+@pytest.mark.late(after=1)
 @pytest.mark.parametrize("phase, release", [
     ("requested", 1), ("updating", 2), ("rescue", 2)])
 def test_both_lost_and_a_built_in_server_knows(field, phase, release):
@@ -229,6 +235,7 @@ def test_both_lost_and_a_built_in_server_knows(field, phase, release):
     ends_with(field, release)
 
 
+@pytest.mark.late
 def test_server_that_was_built_in_is_waited_for(field):
     """Main is torn, nothing is known, and nobody answers: it is asked until somebody does."""
     field.put_hasty_recovery("recovery-knows.itb")

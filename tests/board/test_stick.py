@@ -99,6 +99,7 @@ def board(work, card, sticks):
     machine.cut_power()
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("sticks", [2], indirect=True)
 def test_stick_whose_journal_was_not_replayed_is_read_and_never_written(field, sticks):
     """As after it was pulled in the middle of writing."""

@@ -4,6 +4,8 @@ import os
 import struct
 import time
 
+import pytest
+
 import lbfield
 from lbfield import agent, bundles, read_record, records
 from lbtraffic import Bundle, Traffic
@@ -41,6 +43,7 @@ def test_release_2_is_found_installed_and_confirmed(field):
     assert traffic.payload < bundle.size, "nothing of release 1 was of use"
 
 
+@pytest.mark.late
 def test_patches_are_made_on_the_board(field):
     """Some of them between the symbols of the file system's blocks; none has to be done without."""
     name, recoded = "release-2-from.lbu", 4
@@ -58,6 +61,7 @@ def test_patches_are_made_on_the_board(field):
     assert predicted["patch_bytes"] and result["fetched_bytes"] == predicted["fetch_bytes"]
 
 
+@pytest.mark.late
 def test_bundle_in_the_data_partition_is_installed_without_a_network(field):
     bundle = field.read_bundle("release-2.lbu")
     lbfield.put_on_data(field.card, "inbox/release-2.lbu", bundle)
@@ -126,6 +130,7 @@ def test_release_that_is_not_healthy_is_replaced_by_the_confirmed_one(field):
     assert field.holds("release-1.lbu")
 
 
+@pytest.mark.late
 def test_release_that_panics_is_replaced_by_the_confirmed_one(field):
     images = field.build / "images"
     field.serve("release-2.lbu", bundles.write(

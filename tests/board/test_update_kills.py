@@ -8,6 +8,8 @@ LB_SEEDS=20 make board-test T=power_cut tries 20 of each, see conftest.py.
 import random
 import time
 
+import pytest
+
 import lbfield
 from lbfield import agent, records
 from lbtraffic import Bundle, Traffic
@@ -27,6 +29,7 @@ def ends_in_release_2(field):
     return status
 
 
+@pytest.mark.late
 def test_power_cut_while_the_agent_stages(field, seed):
     """Two cuts between the first look at release 2 and the reboot into recovery."""
     source = random.Random(seed)
@@ -45,6 +48,7 @@ def test_power_cut_while_the_agent_stages(field, seed):
     ends_in_release_2(field)
 
 
+@pytest.mark.late(after=1)
 def test_power_cuts_while_recovery_installs(field, seed):
     """Four cuts; the first ones may hit anything from the kernel's start to the handover."""
     source = random.Random(seed)
@@ -72,6 +76,7 @@ def test_power_cuts_while_recovery_installs(field, seed):
     assert traffic.payload_again <= cuts * (FLUSH_BYTES + bundle.largest_chunk())
 
 
+@pytest.mark.late
 def test_power_cuts_between_trial_and_confirmation(field, seed):
     """As many as the boot limit has room for; the next boot confirms."""
     source = random.Random(seed)
@@ -93,6 +98,7 @@ def test_power_cuts_between_trial_and_confirmation(field, seed):
     assert "reason=boot-limit" not in field.board.output
 
 
+@pytest.mark.late
 def test_power_cuts_while_rescue_fetches_the_confirmed_release(field, seed):
     """Release 2 used up its boots and nothing of main is left: release 1 comes back."""
     source = random.Random(seed)
