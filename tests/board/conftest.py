@@ -3,8 +3,6 @@ import os
 import re
 import shutil
 import sys
-import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,58 +19,6 @@ def pytest_generate_tests(metafunc):
     """Power cuts at drawn moments: one seed of each test, or as many as LB_SEEDS says."""
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(1, int(os.environ.get("LB_SEEDS", "1")) + 1))
-
-
-# --- a machine that is too slow for all of them (LB_DEADLINE: seconds since 1970)
-
-IS_LATE = pytest.StashKey[bool]()
-OTHERS_TAKE_S = 480     # what is not late is begun for so long behind the deadline
-LEFT_OUT = "left out: the time was over (LB_DEADLINE)"
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "late(after=0): but for its first AFTER cases "
-                            "it comes last, and is left out behind LB_DEADLINE")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """What is late comes last: the first case of each test, then the variations of it."""
-    cases, ranks = Counter(), {}
-    for item in items:
-        test, mark = item.nodeid.partition("[")[0], item.get_closest_marker("late")
-        late = mark is not None and cases[test] >= mark.kwargs.get("after", 0)
-        item.stash[IS_LATE] = late
-        ranks[item] = late + (late and cases[test] > 0)
-        cases[test] += 1
-    items.sort(key=ranks.get)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item):
-    deadline = float(os.environ.get("LB_DEADLINE") or "inf")
-    if time.time() > deadline + (0 if item.stash[IS_LATE] else OTHERS_TAKE_S):
-        pytest.skip(LEFT_OUT)
-
-
-def pytest_terminal_summary(terminalreporter):
-    left_out = [report.nodeid.rpartition("::")[2] for report in terminalreporter.stats.get("skipped", ())
-                if LEFT_OUT in str(report.longrepr)]
-    if left_out:
-        terminalreporter.write_line(f"{len(left_out)} cases {LEFT_OUT}: {', '.join(left_out)}")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """Who is free takes the next case: xdist deals them out in heaps (newer: --maxschedchunk=1)."""
-    from xdist.scheduler import LoadScheduling
-
-    class InOrder(LoadScheduling):
-        def _send_tests(self, node, num):
-            # a worker has to know which case is next before it begins one
-            super()._send_tests(node, min(num, 2 - len(self.node2pending[node])))
-
-    return InOrder(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.fixture
