@@ -13,7 +13,7 @@ $(eval $(call variant_rules,cov))
 
 COVERAGE_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 $(foreach t,$(COVERAGE_UNIT),$(call program,$(t),tests/unit/$(t).c,cov,-lcmocka $$(WRAP_$(t))))
-$(call program,powercut,$(sort $(wildcard tests/powercut/*.c)),cov,$$(POWERCUT_WRAP))
+$(call program,powercut,$(sort $(wildcard tests/powercut/*.c)) tests/good_signature.c,cov,$$(POWERCUT_WRAP))
 
 $(call program,httpcat,tests/net/httpcat.c,cov)
 $(call program,netup,tests/net/netup.c,cov)

@@ -2,8 +2,9 @@
 # The power-cut simulator over the library as it is shipped (host variant, -O2),
 # and once more under the sanitizers with fewer cuts.
 
-POWERCUT_SRC := $(sort $(wildcard tests/powercut/*.c))
-# speed.c stands in front of the first three, a canary of scen_reuse.c in front of the others
+POWERCUT_SRC := $(sort $(wildcard tests/powercut/*.c)) tests/good_signature.c
+# speed.c stands in front of the first two, good_signature.c in front of the third, a canary of
+# scen_reuse.c in front of the others
 POWERCUT_WRAP := -Wl,--wrap=lb_crc32,--wrap=lb_sha256,--wrap=mbedtls_pk_verify \
 	-Wl,--wrap=lb_prefix_get,--wrap=lb_prefix_prove
 $(call program,powercut,$(POWERCUT_SRC),host asan,$(POWERCUT_WRAP))

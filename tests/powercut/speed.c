@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Three functions that took most of the time, linked in front of the real ones with
+ * Two functions that took most of the time, linked in front of the real ones with
  * the linker's --wrap. They give what the real ones give: the checksum is compared
  * with it before the first use; a digest is computed by the real one once for the same
- * bytes (told apart by 128 bits), a good signature is verified by it once.
+ * bytes (told apart by 128 bits). The third is tests/good_signature.c.
  */
-#include <mbedtls/pk.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +16,6 @@
 
 uint32_t __real_lb_crc32(uint32_t crc, const void *data, size_t len);
 uint32_t __wrap_lb_crc32(uint32_t crc, const void *data, size_t len);
-int __real_mbedtls_pk_verify(mbedtls_pk_context *ctx, mbedtls_md_type_t md_alg,
-			     const unsigned char *hash, size_t hash_len, const unsigned char *sig,
-			     size_t sig_len);
-int __wrap_mbedtls_pk_verify(mbedtls_pk_context *ctx, mbedtls_md_type_t md_alg,
-			     const unsigned char *hash, size_t hash_len, const unsigned char *sig,
-			     size_t sig_len);
-
 void __real_lb_sha256(const void *data, size_t len, uint8_t ret_digest[LB_SHA256_BYTES]);
 void __wrap_lb_sha256(const void *data, size_t len, uint8_t ret_digest[LB_SHA256_BYTES]);
 
@@ -98,35 +89,4 @@ void __wrap_lb_sha256(const void *data, size_t len, uint8_t ret_digest[LB_SHA256
 		memcpy(d->key, key, sizeof(key));
 	}
 	memcpy(ret_digest, d->sha256, LB_SHA256_BYTES);
-}
-
-/* ---- signatures that were found good: there are only a few keys and manifests ---- */
-
-#define GOOD_MAX 16
-
-int __wrap_mbedtls_pk_verify(mbedtls_pk_context *ctx, mbedtls_md_type_t md_alg,
-			     const unsigned char *hash, size_t hash_len, const unsigned char *sig,
-			     size_t sig_len)
-{
-	static struct good {
-		uint8_t key[256], hash[64], sig[512];
-		size_t hash_len, sig_len;
-		int64_t key_len;
-	} good[GOOD_MAX];
-	static size_t count;
-	struct good now = { .hash_len = hash_len, .sig_len = sig_len };
-	int ret;
-
-	now.key_len = mbedtls_pk_write_pubkey_der(ctx, now.key, sizeof(now.key));
-	if (now.key_len <= 0 || hash_len > sizeof(now.hash) || sig_len > sizeof(now.sig))
-		return __real_mbedtls_pk_verify(ctx, md_alg, hash, hash_len, sig, sig_len);
-	memcpy(now.hash, hash, hash_len);
-	memcpy(now.sig, sig, sig_len);
-	for (size_t i = 0; i < count; i++)
-		if (!memcmp(&good[i], &now, sizeof(now)))
-			return 0;
-	ret = __real_mbedtls_pk_verify(ctx, md_alg, hash, hash_len, sig, sig_len);
-	if (!ret && count < GOOD_MAX)
-		good[count++] = now;
-	return ret;
 }
