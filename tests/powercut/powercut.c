@@ -3,6 +3,7 @@
  * powercut                        every scenario and every canary, one process for each processor
  * powercut --quick                the same with fewer fates, each run cut once
  * powercut --deep                 one cut deeper, media with sectors of 512 and of 4096 bytes
+ * powercut ... --no-canaries      scenarios only, where canaries are looked for by another build
  * powercut ... --jobs N           so many processes
  * powercut --list
  * powercut --only NAME            one scenario or canary; after it --quick or --deep may follow
@@ -46,6 +47,12 @@ static const struct sim_canary *find_canary(const char *name)
 
 /* ---- everything, on several processors ---- */
 
+struct run {
+	struct sim_tally how;
+	bool no_canaries;
+	long jobs;
+};
+
 /* Shared between the processes. */
 struct sums {
 	uint64_t next; /* piece of work that nobody has taken yet */
@@ -83,12 +90,12 @@ static void run_scenario(const struct sim_scenario *sc, const struct sim_tally *
 }
 
 /* Takes what is next, until nothing is left: scenarios, those with large sectors, canaries. */
-static void work(const struct sim_tally *how, struct sums *sums)
+static void work(const struct run *run, struct sums *sums)
 {
 	uint64_t number = 0, mine = add(&sums->next, 1);
-	struct sim_tally tally = *how;
+	struct sim_tally tally = run->how;
 
-	for (int pass = 0; pass <= how->deep; pass++) {
+	for (int pass = 0; pass <= run->how.deep; pass++) {
 		tally.sector = pass ? 4096 : 512;
 		for (size_t t = 0; t < COUNT(scenario_tables); t++)
 			for (const struct sim_scenario *sc = scenario_tables[t]; sc->name; sc++)
@@ -97,7 +104,7 @@ static void work(const struct sim_tally *how, struct sums *sums)
 					mine = add(&sums->next, 1);
 				}
 	}
-	for (size_t t = 0; t < COUNT(canary_tables); t++)
+	for (size_t t = 0; !run->no_canaries && t < COUNT(canary_tables); t++)
 		for (const struct sim_canary *k = canary_tables[t]; k->name; k++)
 			if (number++ == mine) {
 				run_canary(k, sums);
@@ -106,15 +113,19 @@ static void work(const struct sim_tally *how, struct sums *sums)
 }
 
 /* The line that counts. */
-static int conclude(const struct sums *sums)
+static int conclude(const struct run *run, const struct sums *sums)
 {
-	printf("powercut: %llu cuts, %llu failed, canaries %llu of %llu caught\n",
-	       (unsigned long long)sums->cuts, (unsigned long long)sums->failed,
-	       (unsigned long long)sums->caught, (unsigned long long)sums->canaries);
+	printf("powercut: %llu cuts, %llu failed, ", (unsigned long long)sums->cuts,
+	       (unsigned long long)sums->failed);
+	if (run->no_canaries)
+		printf("canaries not looked for\n");
+	else
+		printf("canaries %llu of %llu caught\n", (unsigned long long)sums->caught,
+		       (unsigned long long)sums->canaries);
 	return sums->failed || sums->caught != sums->canaries || !sums->cuts;
 }
 
-static int run_all(const struct sim_tally *how, long jobs)
+static int run_all(const struct run *run)
 {
 	struct sums *sums = mmap(NULL, sizeof(*sums), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -122,33 +133,38 @@ static int run_all(const struct sim_tally *how, long jobs)
 
 	if (sums == MAP_FAILED)
 		abort();
-	for (long i = 0; i < jobs; i++) {
+	for (long i = 0; i < run->jobs; i++) {
 		pid_t pid = fork();
 
 		if (pid < 0)
 			abort();
 		if (!pid) {
-			work(how, sums);
+			work(run, sums);
 			exit(0);
 		}
 	}
 	while (wait(&status) > 0)
 		sums->failed += status != 0; /* a crash, or memory that leaked */
-	return conclude(sums);
+	return conclude(run, sums);
 }
 
 /* Options of a run; false: something else was asked for. */
-static bool parse_run(int argc, char **argv, struct sim_tally *tally, long *jobs)
+static bool parse_run(int argc, char **argv, struct run *run)
 {
+	*run = (struct run){ .jobs = sysconf(_SC_NPROCESSORS_ONLN) };
+	if (run->jobs < 1)
+		run->jobs = 1;
 	for (int i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "--quick"))
-			tally->quick = true;
+			run->how.quick = true;
 		else if (!strcmp(argv[i], "--deep"))
-			tally->deep = true;
+			run->how.deep = true;
+		else if (!strcmp(argv[i], "--no-canaries"))
+			run->no_canaries = true;
 		else if (!strcmp(argv[i], "--sector") && i + 1 < argc)
-			tally->sector = (uint32_t)strtoul(argv[++i], NULL, 10);
+			run->how.sector = (uint32_t)strtoul(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--jobs") || ++i == argc ||
-			 (*jobs = strtol(argv[i], NULL, 10)) < 1)
+			 (run->jobs = strtol(argv[i], NULL, 10)) < 1)
 			return false;
 	}
 	return true;
@@ -169,7 +185,7 @@ static int list_all(void)
 
 static int usage(void)
 {
-	fputs("usage: powercut [--quick | --deep] [--jobs N]\n"
+	fputs("usage: powercut [--quick | --deep] [--no-canaries] [--jobs N]\n"
 	      "       powercut [--list | --only NAME [--quick | --deep] [--sector BYTES] |\n"
 	      "                 --replay NAME cut=N pending=FATE tear=N loss=WHAT ...]\n",
 	      stderr);
@@ -181,20 +197,18 @@ int main(int argc, char **argv)
 	const struct sim_canary *canary = argc > 2 ? find_canary(argv[2]) : NULL;
 	const struct sim_scenario *sc =
 		canary ? find_scenario(canary->scenario) : argc > 2 ? find_scenario(argv[2]) : NULL;
-	struct sim_tally tally = { 0 };
-	long jobs = sysconf(_SC_NPROCESSORS_ONLN);
+	struct run run;
 	int ret;
 
-	if (parse_run(argc - 1, argv + 1, &tally, &jobs))
-		return run_all(&tally, jobs > 0 ? jobs : 1);
+	if (parse_run(argc - 1, argv + 1, &run))
+		return run_all(&run);
 	if (argc == 2 && !strcmp(argv[1], "--list"))
 		return list_all();
-	tally = (struct sim_tally){ 0 };
 	if (!sc)
 		return usage();
-	if (!strcmp(argv[1], "--only") && parse_run(argc - 3, argv + 3, &tally, &jobs)) {
-		sim_powercut(sc, canary, &tally);
-		return tally.failed > 0;
+	if (!strcmp(argv[1], "--only") && parse_run(argc - 3, argv + 3, &run)) {
+		sim_powercut(sc, canary, &run.how);
+		return run.how.failed > 0;
 	}
 	if (argc > 3 && !strcmp(argv[1], "--replay")) {
 		ret = sim_replay(sc, canary, argc - 3, argv + 3);
