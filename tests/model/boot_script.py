@@ -96,6 +96,8 @@ class Script:
 
     def text(self, word):
         word = word[1:-1] if word.startswith('"') else word
+        if "$" not in word:
+            return word
         return re.sub(r"\$\{(\w+)\}", lambda m: self.env.get(m.group(1), ""), word)
 
     def run(self, name):
@@ -131,8 +133,8 @@ class Script:
             end += 1
         if not live:
             return True, end
-        arguments = [self.text(w) for w in words[at:end] if w.startswith('"') or self.text(w)]
-        return self.execute(arguments), end
+        arguments = [(w, self.text(w)) for w in words[at:end]]
+        return self.execute([t for w, t in arguments if t or w.startswith('"')]), end
 
     def condition(self, words, at, live):
         done, ok = not live, True
@@ -152,10 +154,8 @@ class Script:
 
     def execute(self, words):
         name, rest = words[0], words[1:]
-        quiet = {"echo": True, "true": True, "sleep": True, "wdt": True, "part": True,
-                 "itest": True}
-        if name in quiet:
-            return quiet[name]
+        if name in ("echo", "true", "sleep", "wdt", "part", "itest"):
+            return True
         if name == "mmc" and rest[0] == "read":
             return True
         if name == "run" and len(rest) == 1:
