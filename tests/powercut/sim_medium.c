@@ -130,11 +130,13 @@ uint64_t sim_hash(uint64_t seed, const void *data, size_t len)
 	seed = mix(seed, len);
 	for (int i = 0; i < 4; i++)
 		lane[i] = seed + (uint64_t)i;
-	for (; len >= sizeof(lane); len -= sizeof(lane)) /* four at once: they do not wait for each other */
+	for (; len >= sizeof(lane); len -= sizeof(lane)) { /* four at once: they do not wait for each other */
+#pragma GCC unroll 4
 		for (int i = 0; i < 4; i++, p += sizeof(word)) {
 			memcpy(&word, p, sizeof(word));
 			lane[i] = mix(lane[i] + 0x632be59bd9b4e019u, word);
 		}
+	}
 	for (int i = 0; i < 4; i++)
 		seed = mix(seed + 0x632be59bd9b4e019u, lane[i]);
 	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {

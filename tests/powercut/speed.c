@@ -19,9 +19,9 @@ uint32_t __wrap_lb_crc32(uint32_t crc, const void *data, size_t len);
 void __real_lb_sha256(const void *data, size_t len, uint8_t ret_digest[LB_SHA256_BYTES]);
 void __wrap_lb_sha256(const void *data, size_t len, uint8_t ret_digest[LB_SHA256_BYTES]);
 
-/* ---- checksum: eight bytes at a time ---- */
+/* ---- checksum: sixteen bytes at a time ---- */
 
-#define SLICES 8
+#define SLICES 16
 
 static uint32_t table[SLICES][256];
 
@@ -29,11 +29,17 @@ static uint32_t sliced(uint32_t crc, const uint8_t *p, size_t len)
 {
 	crc = ~crc;
 	for (; len >= SLICES; len -= SLICES, p += SLICES) {
-		uint32_t low = crc ^ lb_get_le32(p), high = lb_get_le32(p + 4);
+		uint32_t next = 0;
 
-		crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^
-		      table[4][low >> 24] ^ table[3][high & 255] ^ table[2][high >> 8 & 255] ^
-		      table[1][high >> 16 & 255] ^ table[0][high >> 24];
+#pragma GCC unroll 4
+		for (int at = 0; at < SLICES; at += 4) {
+			const uint32_t (*t)[256] = &table[SLICES - 4 - at];
+			uint32_t word = lb_get_le32(p + at) ^ (at ? 0 : crc);
+
+			next ^= t[3][word & 255] ^ t[2][word >> 8 & 255] ^
+				t[1][word >> 16 & 255] ^ t[0][word >> 24];
+		}
+		crc = next;
 	}
 	while (len--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];
