@@ -91,6 +91,14 @@ http {{
 """
 
 
+def accepts(worker):
+    """Whether that process of nginx may take new connections; one that ends says so in its title."""
+    try:
+        return b"shutting down" not in Path(f"/proc/{worker}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
 class Server:
     """nginx serving @www; start(), stop() and start() again keep the address."""
 
@@ -149,7 +157,7 @@ class Server:
         workers = self.workers()
         self.process.send_signal(signal.SIGHUP)
         end = time.monotonic() + 60
-        while not set(self.workers()) - set(workers):
+        while not set(self.workers()) - set(workers) or any(map(accepts, workers)):
             assert time.monotonic() < end, "nginx did not take its new configuration"
             time.sleep(0.02)
 
