@@ -27,6 +27,10 @@ def work(request):
     build = Path(os.environ.get("LB_BUILD", "build")).resolve()
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.node.name).strip("-")
     folder = build / "tests" / "board" / name
+    if getattr(request.node, "execution_count", 1) > 1 and folder.exists():
+        # what it left behind when it failed
+        shutil.rmtree(f"{folder}.failed", ignore_errors=True)
+        folder.rename(f"{folder}.failed")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

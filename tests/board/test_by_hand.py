@@ -101,7 +101,6 @@ def test_main_is_given_back_when_nobody_follows_the_key(field):
     board.wait_for(MAIN_1, never=RECOVERY)
 
 
-@pytest.mark.late
 def test_other_keys_change_nothing(field):
     """All of them, with Ctrl-C, Escape and Return, as fast as they are taken."""
     others = "".join(c for c in string.printable if c not in "r") + "\x03\x1b\x7f\x00"

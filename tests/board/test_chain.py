@@ -79,7 +79,6 @@ def test_lost_environment_is_not_healed_when_a_bit_of_main_is_wrong(board, card,
     assert card.env()["lifeboat_boot"] != "main"
 
 
-@pytest.mark.late
 def test_lost_environment_and_state_wait_for_a_person(board, card):
     """Nothing says what main has to be: it is not started, whole or not."""
     card.destroy_env()
@@ -244,7 +243,6 @@ def test_hostile_environment_cannot_change_main(board, card):
     assert "PWNED" not in board.run("cat /proc/cmdline")
 
 
-@pytest.mark.late
 def test_hostile_environment_cannot_change_recovery(board, card):
     card.set_env(**HOSTILE | {
         "lifeboat_boot": 'recovery" ; echo PWNED-inject; "', "lifeboat_slot": "a init=/bin/sh",

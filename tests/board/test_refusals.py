@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every refusal in the real chain: its code reaches the agent's status, main is untouched.
+"""Every refusal in the real chain: main is untouched.
 
-The agent refuses most of them before anything is staged. Staged behind its back,
-recovery refuses all of them, and main is back in the same boot.
+The agent refuses most of them before anything is staged. Staged behind its back, recovery
+refuses all of them, several of one request in one start: each is told on the console, the
+first one's code reaches the agent's status, and main is back in the same boot.
 """
 import json
 import time
@@ -179,7 +180,8 @@ def recovery_refuses(field, sources):
     check_untouched(field, before)
 
 
-BUNDLES = [name for name in HEAD | BODY if name != READ_ONLY]
+# the floor first: its code is the one that reaches the status
+BUNDLES = ["below the floor", *(name for name in HEAD | BODY if name not in (READ_ONLY, "below the floor"))]
 GROUPS = [BUNDLES[at:at + AT_ONCE] for at in range(0, len(BUNDLES), AT_ONCE)]
 
 

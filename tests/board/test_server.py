@@ -278,7 +278,6 @@ def test_another_file_in_the_middle_of_an_update_is_not_mixed_in(field, bundle):
     assert not field.server.payload
 
 
-@pytest.mark.late
 def test_second_url_ends_what_the_first_one_began(field, bundle, another, work):
     second = another()
     second.root = work / "mirror"
@@ -357,7 +356,6 @@ def refused_certificates(field):
         (wrong_name(field), "certificate-untrusted", "is for another name (somewhere-else)")]
 
 
-@pytest.mark.late
 @pytest.mark.parametrize("board", [["-rtc", "base=1970-01-01T00:00:00"]], ids=["1970"],
                          indirect=True)
 def test_certificates_are_judged_without_a_clock(board, field, bundle):
