@@ -14,18 +14,19 @@ unit-test: $(UNIT:%=$(B)/asan/bin/%)
 	  ASAN_OPTIONS=detect_leaks=1 $(B)/asan/bin/$$t >$(B)/asan/$$t.log 2>&1 || \
 	  { cat $(B)/asan/$$t.log; exit 1; }; done; echo "unit: $(words $(UNIT)) programs passed"
 
-# Tiers in the order of `make check`. What only computes goes first, LB_JOBS at a time, with the
-# files of the board beside it; those that a clock runs in have the machine to themselves. Those
-# that are late are left out where the time is over; what is joined by + goes side by side.
-COMPUTING := lint unit-test fuzz-replay powercut cli-test
+# Tiers in the order of `make check`. What computes goes first, LB_JOBS at a time, with the files
+# of the board beside it; those that a clock runs in have the machine to themselves. Those that
+# are late are left out where the time is over; what is joined by + goes side by side (never the
+# last two: they count in the same files).
+COMPUTING := lint unit-test fuzz-replay flip-test powercut model cli-test
 CLOCKED := net-test recovery-test agent-test size board-test
-LATE := soak hardening+deps-test bench-test flip-test+model fuzz-coverage coverage
+LATE := hardening+deps-test soak bench-test fuzz-coverage coverage
 TIERS := $(COMPUTING) $(CLOCKED) $(subst +, ,$(LATE))
 LB_JOBS ?= 2
 
 # LB_RERUNS=1: what failed is tried once more, and named if it passes then
-PYTEST = LB_BUILD=$(abspath $(B)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tests $(PYTHON) -m pytest -q \
-	-p no:cacheprovider -p deadline $(LB_RERUNS:%=--reruns %)
+PYTEST = LB_BUILD=$(abspath $(B)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tests/plugins \
+	$(PYTHON) -m pytest -q -p no:cacheprovider -p deadline $(LB_RERUNS:%=--reruns %)
 # tests with a server mostly wait: so many at a time, where pytest can
 AT_ONCE = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 4')
 
@@ -38,5 +39,5 @@ $(TIERS:%=$(PASSED)/%): $(PASSED)/%: %
 ## check         every test tier, to the last, whatever fails before it (LB_JOBS=2: at a time)
 .PHONY: check
 check:
-	@PASSED=$(PASSED) MAKE='$(MAKE) --no-print-directory -k -j$(LB_JOBS) LB_NO_SETUP=1' \
+	@PASSED=$(PASSED) RUN='$(MAKE) --no-print-directory -k -j$(LB_JOBS) LB_NO_SETUP=1' \
 		tests/check.sh '$(COMPUTING)' '$(CLOCKED)' '$(LATE)'

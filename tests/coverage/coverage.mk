@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Variant cov: gcc's gcov, hardly optimised. For `make coverage` and `make fuzz-coverage`.
-# Counters are not atomic: threads may lose counts, but no line that ran becomes one that did not.
+# Counters are not atomic, which took most of the time: threads may lose a count of thousands.
 
 CC_cov := $(CC_host)
 AR_cov := $(AR_host)

@@ -3,7 +3,7 @@
  * Two functions that took most of the time, linked in front of the real ones with
  * the linker's --wrap. They give what the real ones give: the checksum is compared
  * with it before the first use; a digest is computed by the real one once for the same
- * bytes (told apart by 128 bits). The third is tests/good_signature.c.
+ * bytes (told apart by 128 bits). Signatures: tests/good_signature.c.
  */
 #include <stdint.h>
 #include <stdio.h>
